@@ -1,0 +1,1 @@
+"""Asyncio-native SDK and job orchestrator for the Venice.ai video API."""

@@ -1,0 +1,299 @@
+"""`VeniceClient`: the API's calls, typed, inside the account's limits, tried again only where that is safe."""
+
+import contextlib
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from venice_async.auth import ApiKeyAuth, Auth, NoAuth
+from venice_async.backoff import Backoff
+from venice_async.bodies import VideoBody, error_body, retrieved, whole_body
+from venice_async.clock import Clock, SystemClock
+from venice_async.errors import (
+    APIConnectionError,
+    Charge,
+    ConfigurationError,
+    RateLimitError,
+    ReplyLostError,
+    ServerError,
+    VeniceError,
+)
+from venice_async.governor import Governor, Kind, Ticket
+from venice_async.limits import RateLimits
+from venice_async.links import check_base_url, check_link, is_loopback
+from venice_async.models import (
+    AccountLimits,
+    Completed,
+    Processing,
+    QueuedVideo,
+    Quote,
+    QuoteRequest,
+    Transcript,
+    VideoModel,
+    VideoRequest,
+)
+from venice_async.transport import AiohttpTransport, Reply, Timeouts, Transport
+from venice_async.wire import calls, replies
+from venice_async.wire.exchange import Call, Channel, ReplyHead
+from venice_async.wire.failures import failure_of
+
+T = TypeVar("T")
+
+OFFICIAL_BASE_URL = "https://api.venice.ai/api/v1"
+FREE_RETRY = Backoff(base=1.0, cap=20.0, max_attempts=4)
+"""For calls that cost nothing and change nothing."""
+PAID_RETRY = Backoff(base=2.0, cap=60.0, max_attempts=5)
+"""For the paid call, and only after a proof that it was not processed."""
+
+_Attempt = Callable[[], Awaitable[T]]
+
+
+class VeniceClient:
+    """The Venice video API. Use it as an async context manager, or call `aclose` when done.
+
+    Without `api_key` and `auth` the key comes from VENICE_API_KEY, and without `base_url` the address
+    from VENICE_BASE_URL or else it is the official one. `limits` is what the account allows; the
+    server's own headers correct it. `clock` other than real time is for emulators on this machine.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        auth: Auth | None = None,
+        base_url: str | None = None,
+        limits: RateLimits | None = None,
+        timeouts: Timeouts | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.base_url = check_base_url(base_url or os.environ.get("VENICE_BASE_URL") or OFFICIAL_BASE_URL)
+        self.clock = clock or SystemClock()
+        self._check_speed()
+        self._auth = _auth_from(api_key, auth)
+        self.governor = Governor(limits or RateLimits(), self.clock)
+        self._transport = transport or AiohttpTransport(base_url=self.base_url, timeouts=timeouts)
+        self._rng = rng or random.Random()
+
+    def _check_speed(self) -> None:
+        fast = isinstance(self.clock, SystemClock) and self.clock.speed != 1.0
+        if fast and not is_loopback(urlsplit(self.base_url).hostname or ""):
+            raise ConfigurationError("A clock that runs faster than real time is only for an emulator on this machine.")
+
+    async def quote(self, request: VideoRequest | QuoteRequest) -> Quote:
+        """The price of a request in US dollars (`POST /video/quote`). Creates no job and charges nothing.
+
+        Raises BadRequestError where the server finds the price inputs wrong. Tried again on trouble.
+        """
+        inputs = QuoteRequest.of(request) if isinstance(request, VideoRequest) else request
+        call = calls.quote_call(self.base_url, inputs)
+        head, body = await self._free(call)
+        return replies.quote_of(head, body)
+
+    async def queue(self, request: VideoRequest, *, retry: Backoff | None = PAID_RETRY) -> QueuedVideo:
+        """Have a video made (`POST /video/queue`). **This charges money**, and there is no undo.
+
+        Sent again only after a proof that it was not processed: no connection, the last byte never
+        left, or a refusal. Any other trouble raises with `charge` UNVERIFIED: then the video may
+        have been paid for, and nobody but the account's usage page can tell. `retry=None` makes
+        exactly one attempt. Keep the answer: `queue_id` cannot be asked for again, and a
+        `download_url` is shown this once.
+        """
+        self._need_credential()
+        call = calls.queue_call(self.base_url, request)
+        return await self._again(lambda: self._queue_once(call, request.model), retry, safe=_not_processed)
+
+    async def _queue_once(self, call: Call, model: str, ticket: Ticket | None = None) -> QueuedVideo:
+        failure: ReplyLostError
+        partial = bytearray()
+        try:
+            head, body = await self._exchange(call, Kind.QUEUE, ticket, partial=partial)
+            return replies.queued_of(head, body, model=model)
+        except ReplyLostError as lost:
+            failure = lost
+        salvaged = replies.salvaged_of(bytes(partial), model=model)
+        if salvaged is not None:
+            return salvaged
+        failure.charge = Charge.UNVERIFIED
+        failure.advice = "Do not send it again blindly: look at the account's usage first."
+        raise failure
+
+    async def queue_with(self, ticket: Ticket, request: VideoRequest) -> QueuedVideo:
+        """One attempt of `queue` with a right to send that was taken from `governor` before. For orchestrators."""
+        self._need_credential()
+        return await self._queue_once(calls.queue_call(self.base_url, request), request.model, ticket)
+
+    @contextlib.asynccontextmanager
+    async def retrieve(
+        self,
+        video: QueuedVideo,
+        *,
+        delete_media_on_completion: bool = False,
+        retry: Backoff | None = FREE_RETRY,
+        ticket: Ticket | None = None,
+    ) -> AsyncIterator[Processing | Completed | VideoBody]:
+        """Ask for a video (`POST /video/retrieve`): still `Processing`, `Completed` at its link, or the file itself.
+
+        Free and repeatable. With `delete_media_on_completion` the server deletes the file once it was
+        sent: **a transfer cut half way is then lost for good, and so is the money**. Leave it off and
+        call `complete` when the file is safe on disk.
+
+        With a `ticket` (a right to send that was taken from `governor` before) exactly one attempt is made.
+        Raises ContentRejectedError, ServerError, NotFoundError or BadRequestError for a job that
+        failed or is gone, and GenerationFailedError where only the status word says so.
+        """
+        call = calls.retrieve_call(self.base_url, video, delete_media_on_completion=delete_media_on_completion)
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def attempt() -> Processing | Completed | VideoBody:
+                return await retrieved(await stack.enter_async_context(self._opened(call, Kind.RETRIEVE, ticket)))
+
+            yield await self._again(attempt, retry if ticket is None else None, safe=_passes)
+
+    @contextlib.asynccontextmanager
+    async def download(self, video: QueuedVideo) -> AsyncIterator[VideoBody]:
+        """The file behind a private `download_url`, without any credential. The server allows only a few such requests.
+
+        Raises GoneError or NotFoundError for a link that is used up or expired.
+        """
+        call = calls.download_call(check_link(video.download_url or "", base_url=self.base_url))
+        async with self._opened(call, Kind.OTHER, None) as reply:
+            yield VideoBody(reply.head, reply.chunks())
+
+    async def revoke(self, video: QueuedVideo) -> None:
+        """Delete a private video at its link. Only when the file is safe on disk: there is no second copy.
+
+        A link that is gone already (404, 410) counts as done.
+        """
+        call = calls.revoke_call(check_link(video.download_url or "", base_url=self.base_url))
+        await self._exchange(call, Kind.OTHER, accepted=(404, 410))
+
+    async def complete(self, video: QueuedVideo) -> bool:
+        """Delete the stored media of a job (`POST /video/complete`). Only when the file is safe on disk.
+
+        True when the server says that it is deleted. The API is known to refuse real ids at times, so
+        treat this as best effort.
+        """
+        head, body = await self._exchange(calls.complete_call(self.base_url, video), Kind.OTHER, accepted=(404,))
+        return head.status == 404 or replies.success_of(head, body)
+
+    async def transcribe(self, url: str, *, response_format: str = "json") -> Transcript:
+        """What is said in a public video (`POST /video/transcriptions`); `response_format` is "json" or "text".
+
+        Raises GoneError, with the successor, since the vendor retired the endpoint. May be charged:
+        it is not tried again.
+        """
+        self._need_credential()
+        call = calls.transcribe_call(self.base_url, url, response_format=response_format)
+        head, body = await self._exchange(call, Kind.OTHER)
+        return replies.transcript_of(head, body)
+
+    async def models(self) -> tuple[VideoModel, ...]:
+        """The catalogue of video models with their constraints (`GET /models?type=video`). Free; no key needed."""
+        head, body = await self._free(calls.models_call(self.base_url))
+        return replies.models_of(head, body)
+
+    async def rate_limits(self) -> AccountLimits:
+        """The account's limits and balances (`GET /api_keys/rate_limits`). Free."""
+        self._need_credential()
+        head, body = await self._free(calls.rate_limits_call(self.base_url))
+        return replies.account_limits_of(head, body)
+
+    async def _free(self, call: Call) -> tuple[ReplyHead, bytes]:
+        return await self._again(lambda: self._exchange(call, Kind.OTHER), FREE_RETRY, safe=_passes)
+
+    async def _again(self, attempt: _Attempt[T], retry: Backoff | None, *, safe: Callable[[VeniceError], bool]) -> T:
+        """Repeat as long as `retry` goes and the error is `safe` to answer with the same call."""
+        began = self.clock.monotonic()
+        number = 0
+        while True:
+            number += 1
+            try:
+                return await attempt()
+            except (APIConnectionError, RateLimitError, ServerError) as error:
+                if retry is None or not safe(error) or retry.gives_up(number, self.clock.monotonic() - began):
+                    raise
+                pause = retry.delay(number, rng=self._rng, retry_after=getattr(error, "retry_after", None))
+            await self.clock.sleep(pause)
+
+    async def _exchange(
+        self,
+        call: Call,
+        kind: Kind,
+        ticket: Ticket | None = None,
+        *,
+        accepted: tuple[int, ...] = (),
+        partial: bytearray | None = None,
+    ) -> tuple[ReplyHead, bytes]:
+        async with self._opened(call, kind, ticket, accepted=accepted) as reply:
+            body = await whole_body(reply, into=partial)
+            return reply.head, self._redacted(body)
+
+    @contextlib.asynccontextmanager
+    async def _opened(
+        self, call: Call, kind: Kind, ticket: Ticket | None, *, accepted: tuple[int, ...] = ()
+    ) -> AsyncIterator[Reply]:
+        """One attempt, its right to send settled as soon as the answer's head tells how it went."""
+        ticket = ticket or await self.governor.acquire(kind)
+        try:
+            async with self._transport.send(await self._signed(call)) as reply:
+                status = reply.head.status
+                if 200 <= status < 300 or status in accepted:
+                    self.governor.settle(ticket, reply.head)
+                    yield reply
+                    return
+                error = failure_of(call.name, reply.head, self._redacted(await error_body(reply)))
+                self.governor.settle(ticket, reply.head, error)
+            raise error
+        finally:
+            self.governor.settle(ticket)
+
+    async def _signed(self, call: Call) -> Call:
+        if call.channel is Channel.MEDIA:
+            return call
+        return attrs.evolve(call, headers={**call.headers, **await self._auth.headers()})
+
+    def _redacted(self, body: bytes) -> bytes:
+        for secret in self._auth.secrets():
+            body = body.replace(secret.encode(), b"***")
+        return body
+
+    def _need_credential(self) -> None:
+        if isinstance(self._auth, NoAuth):
+            raise ConfigurationError("There is no API key.", advice="Set VENICE_API_KEY, or give api_key.")
+
+    async def aclose(self) -> None:
+        """Close the connections. The client cannot be used afterwards."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<VeniceClient {self.base_url} {self.governor!r}>"
+
+
+def _passes(error: VeniceError) -> bool:
+    return error.transient
+
+
+def _not_processed(error: VeniceError) -> bool:
+    return error.transient and error.charge is Charge.NONE
+
+
+def _auth_from(api_key: str | None, auth: Auth | None) -> Auth:
+    if auth is not None and api_key is not None:
+        raise ConfigurationError("Give api_key or auth, not both.")
+    key = api_key if api_key is not None else os.environ.get("VENICE_API_KEY")
+    return auth or (ApiKeyAuth(key) if key else NoAuth())

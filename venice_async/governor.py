@@ -1,0 +1,102 @@
+"""When the next request may leave: the account's budgets behind one interface that client and manager share."""
+
+import asyncio
+import enum
+
+from attrs import define
+
+from venice_async.clock import Clock
+from venice_async.errors import APIStatusError, FailureBlockError, RateLimitError, VeniceError
+from venice_async.limits import FailureBudget, Permit, RateHeaders, RateLimits, RequestBudget
+from venice_async.wire.exchange import ReplyHead
+
+QUEUE_BURST = 5
+RETRIEVE_BURST = 6
+"""Requests that may leave at once after a pause; more would be followed by a silence as long as what was saved."""
+
+
+class Kind(enum.Enum):
+    """The groups of requests that the server limits."""
+
+    QUEUE = "queue"
+    RETRIEVE = "retrieve"
+    OTHER = "other"
+    """Not limited by number; their failures count all the same."""
+
+
+@define
+class Ticket:
+    """The right to send one request; hand it back with `Governor.settle` whatever comes of it."""
+
+    kind: Kind
+    permit: Permit | None
+    settled: bool = False
+
+
+class Governor:
+    """Keeps one API key inside its limits. Decides without I/O; only `acquire` waits."""
+
+    def __init__(self, limits: RateLimits, clock: Clock) -> None:
+        self._clock = clock
+        self.budgets = {
+            Kind.QUEUE: RequestBudget(limits.queue_per_minute, burst=QUEUE_BURST, start=QUEUE_BURST),
+            Kind.RETRIEVE: RequestBudget(limits.retrieve_per_minute, burst=RETRIEVE_BURST),
+        }
+        self.failures = FailureBudget(limits.failures, limits.failure_window)
+        self._in_flight = 0
+        self._turns = {kind: asyncio.Lock() for kind in Kind}
+
+    def wait(self, kind: Kind) -> float:
+        """Seconds until a request of this kind may leave; 0.0 means now."""
+        now = self._clock.monotonic()
+        budget = self.budgets.get(kind)
+        return max(budget.wait(now) if budget else 0.0, self.failures.wait(now, self._in_flight))
+
+    def take(self, kind: Kind) -> Ticket:
+        """Take the right to send one request; only when `wait` says 0.0."""
+        self._in_flight += 1
+        budget = self.budgets.get(kind)
+        return Ticket(kind, budget.take(self._clock.monotonic()) if budget else None)
+
+    async def acquire(self, kind: Kind) -> Ticket:
+        """Wait for the right to send one request, first come, first served."""
+        async with self._turns[kind]:
+            while (seconds := self.wait(kind)) > 0:
+                await self._clock.sleep(seconds)
+            return self.take(kind)
+
+    def settle(self, ticket: Ticket, head: ReplyHead | None = None, error: VeniceError | None = None) -> None:
+        """The answer's head is here (or none will come): give the right back and learn from the headers."""
+        now = self._clock.monotonic()
+        budget = self.budgets.get(ticket.kind)
+        if not ticket.settled:
+            ticket.settled = True
+            self._in_flight -= 1
+            if budget and ticket.permit:
+                budget.settle(ticket.permit, now)
+        if head is None:
+            return
+        said = RateHeaders.parse(head.headers, wall=self._clock.wall())
+        if budget:
+            budget.learn(said, now)
+        self._judge(error, said, budget, now)
+
+    def _judge(self, error: VeniceError | None, said: RateHeaders, budget: RequestBudget | None, now: float) -> None:
+        if isinstance(error, FailureBlockError):
+            self.failures.blocked(now)
+        elif isinstance(error, RateLimitError):
+            if budget:
+                # A little late on purpose: the announced instant is rounded, and ours is not the server's clock.
+                budget.block(now + (said.retry_after or said.reset_in or 1.0) + 0.25)
+        elif isinstance(error, APIStatusError):
+            self.failures.failed(now)
+        elif error is None:
+            self.failures.succeeded(now)
+
+    def __repr__(self) -> str:
+        queue, retrieve = self.budgets[Kind.QUEUE], self.budgets[Kind.RETRIEVE]
+        now = self._clock.monotonic()
+        return (
+            f"<Governor {queue.used(now)}/{queue.limit} queues, {retrieve.used(now)}/{retrieve.limit} retrieves, "
+            f"{self._in_flight} in flight>"
+        )

@@ -1,0 +1,209 @@
+"""Error answers as typed errors: what the body says is kept, and what the answer means for the money is said.
+
+The body shapes are those of the vendor's OpenAPI document and guides: `{"error": "text"}`, with
+`details` and `issues`, or `{"error": {"message", "code", "type", ...}}`; and, from proxies in
+between, HTML or nothing at all.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from venice_async.errors import (
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    CapacityError,
+    Charge,
+    ConflictError,
+    ConsentRequiredError,
+    ContentRejectedError,
+    FailureBlockError,
+    GoneError,
+    NotFoundError,
+    PayloadTooLargeError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    UnexpectedRedirectError,
+    UnexpectedReplyError,
+    UnsupportedMediaTypeError,
+    VeniceError,
+)
+from venice_async.limits import RateHeaders
+from venice_async.wire.exchange import ReplyHead
+from venice_async.wire.text import clean, clean_lines, parse_json
+
+REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 429})
+"""Statuses that say "refused before any work": the paid call was certainly not taken."""
+UNREACHED = frozenset({521, 523, 525, 526, 530})
+"""Cloudflare's own statuses for an edge that never reached the server behind it."""
+
+_PLAIN: dict[int, type[APIStatusError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    413: PayloadTooLargeError,
+    415: UnsupportedMediaTypeError,
+}
+
+
+def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
+    """The error that an answer outside 2xx means, for the endpoint named in the call.
+
+    Never raises, whatever the body holds.
+    """
+    if 300 <= head.status < 400:
+        return UnexpectedRedirectError(
+            f"The server answered {endpoint} with a redirect ({head.status}).", status=head.status, ray=head.ray
+        )
+    tree = parse_json(body)
+    fields: Mapping[str, Any] = tree if isinstance(tree, dict) else {}
+    error = _typed(endpoint, head, fields)
+    if endpoint == "queue":
+        error.charge = _charge_of_queue(head.status, error)
+    elif endpoint in {"retrieve", "download"}:
+        error.charge = _charge_of_delivery(error)
+    if error.charge is Charge.UNVERIFIED and endpoint == "queue" and not isinstance(error, ContentRejectedError):
+        error.advice = "Do not send it again blindly: look at the account's usage first."
+    return error
+
+
+def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceError:
+    status = head.status
+    said = _said(fields)
+    facts: dict[str, Any] = {"status": status, "code": _code(fields), "ray": head.ray}
+    message = (
+        f"The server refused {endpoint} ({status}): {said}"
+        if said
+        else f"The server answered {endpoint} with {status}."
+    )
+    if status == 400:
+        return BadRequestError(message, **facts, details=_details(fields), issues=_issues(fields))
+    if status == 402:
+        return PaymentRequiredError(message, **facts, payment=_payment(head, fields))
+    if status == 409:
+        return _conflict(message, facts, fields)
+    if status == 410:
+        return GoneError(message, **facts, successor=_successor(head))
+    if status == 422:
+        return ContentRejectedError(message, **facts, **_rejection(fields))
+    if status == 429:
+        kind = FailureBlockError if "too many failed" in said.lower() else RateLimitError
+        return kind(message, **facts, retry_after=_retry_after(head))
+    if status >= 500:
+        kind_of_5xx = CapacityError if status == 503 and said else ServerError
+        return kind_of_5xx(message, **facts, retry_after=_retry_after(head))
+    if status in _PLAIN:
+        return _PLAIN[status](message, **facts)
+    if 400 <= status < 500:
+        return APIStatusError(message, **facts)
+    return UnexpectedReplyError(f"The server answered {endpoint} with {status}.", status=status, ray=head.ray)
+
+
+def _charge_of_queue(status: int, error: VeniceError) -> Charge:
+    if isinstance(error, ContentRejectedError):
+        return _refund(error)
+    if status in REFUSALS or status in UNREACHED or isinstance(error, CapacityError | UnexpectedRedirectError):
+        return Charge.NONE
+    return Charge.UNVERIFIED
+
+
+def _charge_of_delivery(error: VeniceError) -> Charge:
+    """The call itself is free; what is said here is about the job that was paid for."""
+    if isinstance(error, ContentRejectedError):
+        return _refund(error)
+    return Charge.UNVERIFIED if isinstance(error, BadRequestError | ServerError) else Charge.CHARGED
+
+
+def _refund(error: ContentRejectedError) -> Charge:
+    if error.credits_refunded is None:
+        return Charge.UNVERIFIED  # some public models bill a rejection, so silence proves nothing
+    return Charge.REFUNDED if error.credits_refunded else Charge.CHARGED
+
+
+def _said(fields: Mapping[str, Any]) -> str:
+    error = fields.get("error")
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("code") or error.get("type")
+    if not isinstance(error, str):
+        error = fields.get("message")
+    return clean(error) if isinstance(error, str) else ""
+
+
+def _inner(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    error = fields.get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _text(value: Any, *, limit: int = 500) -> str | None:
+    return clean(value, limit=limit) if isinstance(value, str) and value else None
+
+
+def _code(fields: Mapping[str, Any]) -> str | None:
+    inner = _inner(fields)
+    return _text(fields.get("code")) or _text(inner.get("code")) or _text(inner.get("type"))
+
+
+def _details(fields: Mapping[str, Any]) -> Mapping[str, Any] | str | None:
+    details = fields.get("details")
+    return details if isinstance(details, dict) else _text(details, limit=5000)
+
+
+def _issues(fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    issues = fields.get("issues")
+    return tuple(issues) if isinstance(issues, list) else ()
+
+
+def _rejection(fields: Mapping[str, Any]) -> dict[str, Any]:
+    inner = _inner(fields)
+    refunded = inner.get("credits_refunded", fields.get("credits_refunded"))
+    return {
+        "suggested_prompt": _text(fields.get("suggested_prompt") or inner.get("suggested_prompt"), limit=20_000),
+        "recommended_model": _text(inner.get("recommended_model") or fields.get("recommended_model")),
+        "hint": _text(fields.get("hint") or inner.get("hint"), limit=5000),
+        "credits_refunded": refunded if isinstance(refunded, bool) else None,
+    }
+
+
+def _conflict(message: str, facts: dict[str, Any], fields: Mapping[str, Any]) -> APIStatusError:
+    consent = fields.get("consent")
+    if facts["code"] != "needs_consent" or not isinstance(consent, dict):
+        return ConflictError(message, **facts)
+    roles = fields.get("face_media_roles")
+    return ConsentRequiredError(
+        message,
+        **facts,
+        policy_text=clean_lines(str(consent.get("policy_text") or ""), limit=100_000),
+        consent_version=_text(consent.get("consent_version")) or "",
+        consent_flow=_text(fields.get("consent_flow")) or "",
+        face_media_roles=tuple(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else (),
+        docs_url=_text(fields.get("docs_url")),
+    )
+
+
+def _payment(head: ReplyHead, fields: Mapping[str, Any]) -> dict[str, Any]:
+    payment = {name: value for name, value in fields.items() if name not in {"error", "code"}}
+    header = head.headers.get("payment-required")
+    if header:
+        try:
+            decoded = parse_json(base64.b64decode(header, validate=True))
+        except (binascii.Error, ValueError):
+            decoded = None
+        if isinstance(decoded, dict):
+            payment["payment_required"] = decoded
+    return payment
+
+
+def _successor(head: ReplyHead) -> str | None:
+    for link in head.headers.get("link", "").split(","):
+        target, _, rest = link.strip().partition(">")
+        if target.startswith("<") and "successor" in rest:
+            return clean(target[1:])
+    return None
+
+
+def _retry_after(head: ReplyHead) -> float | None:
+    return RateHeaders.parse(head.headers, wall=0.0).retry_after

@@ -1,0 +1,145 @@
+"""Good answers as values; whatever does not have the documented shape becomes `UnexpectedReplyError`.
+
+What is asked of an answer: required fields are there and of their type, nothing is coerced (a null is not the text
+"None", a number is not a name), unknown fields are tolerated, numbers are finite.
+"""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from venice_async.errors import Charge, GenerationFailedError, UnexpectedReplyError
+from venice_async.models import AccountLimits, Completed, Processing, QueuedVideo, Quote, Transcript, VideoModel
+from venice_async.wire.exchange import ReplyHead
+from venice_async.wire.text import clean, parse_json
+
+T = TypeVar("T")
+
+_MAX_QUEUE_ID = 512
+
+
+def quote_of(head: ReplyHead, body: bytes) -> Quote:
+    """`{"quote": 0.35}`: a finite price in US dollars, not negative."""
+    fields = _fields("quote", head, body)
+    price = fields.get("quote")
+    if isinstance(price, bool) or not isinstance(price, int | Decimal):
+        raise _unexpected("quote", head, "the field quote is not a number")
+    usd = Decimal(price)
+    if not usd.is_finite() or usd < 0:
+        raise _unexpected("quote", head, "the quote is not a price")
+    return Quote(usd=usd)
+
+
+def queued_of(head: ReplyHead, body: bytes, *, model: str) -> QueuedVideo:
+    """The answer to the paid call. One that names no job leaves the outcome unknown, and says so."""
+    tree = parse_json(body)
+    fields = tree if isinstance(tree, dict) else {}
+    queue_id, link, named = fields.get("queue_id"), fields.get("download_url"), fields.get("model")
+    if not isinstance(queue_id, str) or not queue_id.strip() or len(queue_id) > _MAX_QUEUE_ID:
+        error = _unexpected("queue", head, "it names no queue_id")
+        error.charge = Charge.UNVERIFIED
+        error.advice = "Do not send it again blindly: look at the account's usage first."
+        raise error
+    return QueuedVideo(
+        model=named if isinstance(named, str) and named else model,
+        queue_id=queue_id,
+        download_url=link if isinstance(link, str) and link else None,
+    )
+
+
+def salvaged_of(partial: bytes, *, model: str) -> QueuedVideo | None:
+    """The job that a cut answer to the paid call names, where its `queue_id` arrived whole; None otherwise."""
+    found = {name: _whole_text(partial, name) for name in ("queue_id", "download_url")}
+    if not found["queue_id"] or len(found["queue_id"]) > _MAX_QUEUE_ID:
+        return None
+    return QueuedVideo(model=model, queue_id=found["queue_id"], download_url=found["download_url"])
+
+
+def _whole_text(partial: bytes, name: str) -> str | None:
+    match = re.search(rb'"' + name.encode() + rb'"\s*:\s*("(?:[^"\\]|\\.)+")', partial)
+    text = parse_json(match.group(1)) if match else None
+    return text if isinstance(text, str) else None
+
+
+def status_of(head: ReplyHead, body: bytes) -> Processing | Completed:
+    """A JSON answer of retrieve. An unknown word is taken for still processing; the caller's deadline bounds that.
+
+    Raises GenerationFailedError for the word `failed`, whatever its case.
+    """
+    fields = _fields("retrieve", head, body, charge=Charge.CHARGED)
+    word = fields.get("status")
+    if not isinstance(word, str):
+        raise _unexpected("retrieve", head, "the field status is not a text", charge=Charge.CHARGED)
+    if word.strip().lower() == "failed":
+        raise GenerationFailedError("The server says that the generation failed.")
+    kind = Completed if word.strip().lower() == "completed" else Processing
+    return kind(
+        status=clean(word, limit=40),
+        average_execution_time=_seconds(fields.get("average_execution_time")),
+        execution_duration=_seconds(fields.get("execution_duration")),
+    )
+
+
+def success_of(head: ReplyHead, body: bytes) -> bool:
+    """`{"success": true}` of complete."""
+    success = _fields("complete", head, body).get("success")
+    if not isinstance(success, bool):
+        raise _unexpected("complete", head, "the field success is not true or false")
+    return success
+
+
+def transcript_of(head: ReplyHead, body: bytes) -> Transcript:
+    """JSON or plain text, as it was asked for."""
+    if head.content_type == "text/plain":
+        return Transcript(transcript=body.decode("utf-8", errors="replace"))
+    fields = _fields("transcribe", head, body)
+    text, lang = fields.get("transcript"), fields.get("lang")
+    if not isinstance(text, str):
+        raise _unexpected("transcribe", head, "the field transcript is not a text")
+    return Transcript(transcript=text, lang=lang if isinstance(lang, str) else None)
+
+
+def models_of(head: ReplyHead, body: bytes) -> tuple[VideoModel, ...]:
+    """The catalogue's video models; entries of other types are left out."""
+    entries = _fields("models", head, body).get("data")
+    if not isinstance(entries, list):
+        raise _unexpected("models", head, "the field data is not a list")
+    videos = [entry for entry in entries if isinstance(entry, dict) and entry.get("type") == "video"]
+    from venice_async.wire.structure import video_model
+
+    return tuple(_structured("models", head, video_model, entry) for entry in videos)
+
+
+def account_limits_of(head: ReplyHead, body: bytes) -> AccountLimits:
+    """`{"data": {"accessPermitted", "apiTier", "balances", "rateLimits": ...}}`."""
+    from venice_async.wire.structure import account_limits
+
+    return _structured("rate_limits", head, account_limits, _fields("rate_limits", head, body).get("data"))
+
+
+def _structured(endpoint: str, head: ReplyHead, build: Callable[[Any], T], tree: Any) -> T:
+    try:
+        return build(tree)
+    except ValueError as error:
+        reason = str(error)
+    raise _unexpected(endpoint, head, reason)
+
+
+def _fields(endpoint: str, head: ReplyHead, body: bytes, *, charge: Charge = Charge.NONE) -> dict[str, Any]:
+    tree = parse_json(body)
+    if not isinstance(tree, dict):
+        raise _unexpected(endpoint, head, "it is not a JSON object", charge=charge)
+    return tree
+
+
+def _seconds(milliseconds: Any) -> float | None:
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | Decimal) or not 0 <= milliseconds < 1e12:
+        return None
+    return float(milliseconds) / 1000
+
+
+def _unexpected(endpoint: str, head: ReplyHead, reason: str, *, charge: Charge = Charge.NONE) -> UnexpectedReplyError:
+    kind = clean(head.content_type, limit=60) or "no content type"
+    message = f"The answer to {endpoint} ({head.status}, {kind}) is not understood: {reason}."
+    return UnexpectedReplyError(message, status=head.status, ray=head.ray, charge=charge)

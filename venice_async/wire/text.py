@@ -1,0 +1,36 @@
+"""Untrusted text and JSON: read without ever raising, and safe to show."""
+
+import json
+import unicodedata
+from decimal import Decimal
+from typing import Any
+
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # control, bidi and format marks, surrogates, line breaks
+
+
+def clean(text: str, *, limit: int = 500) -> str:
+    """The server's words for a terminal or a log: one line, no control or direction marks, cut at `limit`."""
+    short = text[: limit + 1]
+    shown = "".join(" " if unicodedata.category(char) in _HIDDEN else char for char in short[:limit]).strip()
+    return shown + "…" if len(short) > limit else shown
+
+
+def clean_lines(text: str, *, limit: int) -> str:
+    """Like `clean`, but line breaks stay: for texts that a person must read as they were written."""
+    return "\n".join(clean(line, limit=limit) for line in text[:limit].splitlines())
+
+
+def parse_json(body: bytes) -> Any:
+    """The tree of a JSON text, or None where it is not one.
+
+    Numbers with a point become `Decimal`, so that prices stay exact; NaN, Infinity, absurdly long
+    numbers and bottomless nesting are not JSON here.
+    """
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError, ArithmeticError):
+        return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
