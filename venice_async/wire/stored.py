@@ -1,0 +1,51 @@
+"""A request as text for the ledger: local files by name, never their content."""
+
+import base64
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn
+
+from venice_async.models import Element, Keyframe, MediaFile, SeedanceConsent, VideoRequest
+
+
+def request_to_text(request: VideoRequest) -> str:
+    """The stored form. Bytes that were given in memory have no name, so they are stored as they are."""
+    return json.dumps(_converter().unstructure(request), separators=(",", ":"), sort_keys=True)
+
+
+def request_from_text(text: str) -> VideoRequest:
+    """What `request_to_text` wrote."""
+    return _converter().structure(json.loads(text), VideoRequest)
+
+
+def _media_to_tree(media: MediaFile) -> dict[str, Any]:
+    if media.data is not None:
+        return {"bytes": base64.b64encode(media.data).decode(), "content_type": media.content_type}
+    return {"file": str(media.path), "content_type": media.content_type}
+
+
+def _media_from_tree(tree: Any, _: Any) -> str | MediaFile | None:
+    if not isinstance(tree, dict):
+        return tree  # type: ignore[no-any-return]
+    if "bytes" in tree:
+        return MediaFile.from_bytes(base64.b64decode(tree["bytes"]), content_type=tree["content_type"])
+    return MediaFile.from_path(Path(tree["file"]), content_type=tree["content_type"])
+
+
+@functools.cache
+def _converter() -> Converter:
+    converter = Converter()
+    converter.register_unstructure_hook(MediaFile, _media_to_tree)
+    for kind in (str | MediaFile, str | MediaFile | None):
+        converter.register_structure_hook(kind, _media_from_tree)
+        converter.register_unstructure_hook(
+            kind, lambda media: _media_to_tree(media) if isinstance(media, MediaFile) else media
+        )
+    for value in (VideoRequest, Element, Keyframe, SeedanceConsent):
+        brief = make_dict_unstructure_fn(value, converter, _cattrs_omit_if_default=True)
+        converter.register_unstructure_hook(value, brief)
+    return converter
