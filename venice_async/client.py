@@ -105,7 +105,7 @@ class VeniceClient:
         exactly one attempt. Keep the answer: `queue_id` cannot be asked for again, and a
         `download_url` is shown this once.
         """
-        self._need_credential()
+        self.check_credential()
         call = calls.queue_call(self.base_url, request)
         return await self._again(lambda: self._queue_once(call, request.model), retry, safe=_not_processed)
 
@@ -126,7 +126,7 @@ class VeniceClient:
 
     async def queue_with(self, ticket: Ticket, request: VideoRequest) -> QueuedVideo:
         """One attempt of `queue` with a right to send that was taken from `governor` before. For orchestrators."""
-        self._need_credential()
+        self.check_credential()
         return await self._queue_once(calls.queue_call(self.base_url, request), request.model, ticket)
 
     @contextlib.asynccontextmanager
@@ -189,7 +189,7 @@ class VeniceClient:
         Raises GoneError, with the successor, since the vendor retired the endpoint. May be charged:
         it is not tried again.
         """
-        self._need_credential()
+        self.check_credential()
         call = calls.transcribe_call(self.base_url, url, response_format=response_format)
         head, body = await self._exchange(call, Kind.OTHER)
         return replies.transcript_of(head, body)
@@ -201,7 +201,7 @@ class VeniceClient:
 
     async def rate_limits(self) -> AccountLimits:
         """The account's limits and balances (`GET /api_keys/rate_limits`). Free."""
-        self._need_credential()
+        self.check_credential()
         head, body = await self._free(calls.rate_limits_call(self.base_url))
         return replies.account_limits_of(head, body)
 
@@ -264,7 +264,8 @@ class VeniceClient:
             body = body.replace(secret.encode(), b"***")
         return body
 
-    def _need_credential(self) -> None:
+    def check_credential(self) -> None:
+        """Raises ConfigurationError where there is nothing to pay with: before anything else is done."""
         if isinstance(self._auth, NoAuth):
             raise ConfigurationError("There is no API key.", advice="Set VENICE_API_KEY, or give api_key.")
 

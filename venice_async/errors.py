@@ -338,9 +338,10 @@ class JobCancelledError(JobError):
 
 
 class JobHeldError(JobError):
-    """The job waits for a person; `reason` says for what."""
+    """The job waits for a person: `reason` says for what, `problem` is the error that stopped it."""
 
     reason: str = ""
+    problem: VeniceError | None = None
 
 
 class UnknownOutcomeError(JobError):
@@ -351,6 +352,7 @@ class UnknownOutcomeError(JobError):
 
     charge = Charge.UNVERIFIED
     advice = "Look at the account's usage, then decide: `venice-async unknown`."
+    problem: VeniceError | None = None
 
 
 class ManagerClosedError(VeniceError):

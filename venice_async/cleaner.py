@@ -1,0 +1,63 @@
+"""Deletes at the server what is safe on disk: one at a time, in the background, and never a job's failure."""
+
+import asyncio
+import contextlib
+from collections import deque
+
+from venice_async.errors import VeniceError
+from venice_async.jobs import JobRecord
+from venice_async.runner import Runner
+
+_BELIEVE_AFTER = 3
+"""Refusals in a row after which this run asks no more: each failed request counts against the key's failure budget."""
+
+
+class Cleaner:
+    """What it cannot delete stays marked in the ledger and is tried again at the next start."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._waiting: deque[JobRecord] = deque()
+        self._work = asyncio.Event()
+        self._closing = False
+        self._refusals = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._task = asyncio.create_task(self._run(), name="venice-cleaner")
+
+    def add(self, record: JobRecord) -> None:
+        """A completed job whose media at the server may be deleted."""
+        self._waiting.append(record)
+        self._work.set()
+
+    async def _run(self) -> None:
+        while not self._closing or self._waiting:
+            if not self._waiting:
+                self._work.clear()
+                await self._work.wait()
+                continue
+            await self._clean(self._waiting.popleft())
+
+    async def _clean(self, record: JobRecord) -> None:
+        by_link = record.download_url is not None
+        if not by_link and self._refusals >= _BELIEVE_AFTER:
+            return
+        try:
+            await self._runner.clean_up(record)
+        except VeniceError:
+            self._refusals += not by_link
+        else:
+            self._refusals = 0
+
+    async def aclose(self, *, patience: float = 5.0) -> None:
+        """Give what waits a few real seconds, then stop."""
+        if self._task is None:
+            return
+        self._closing = True
+        self._work.set()
+        await asyncio.wait({self._task}, timeout=patience)
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task

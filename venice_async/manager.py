@@ -1,0 +1,417 @@
+"""`JobManager`: many jobs at once, each recorded before it is paid for, each brought home as soon as it is ready."""
+
+import asyncio
+import os
+import random
+import secrets
+import warnings
+from collections.abc import AsyncIterator, Iterable
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from venice_async.budget import Budget, Totals
+from venice_async.catalog import Catalog
+from venice_async.cleaner import Cleaner
+from venice_async.client import VeniceClient
+from venice_async.disk import DiskPool
+from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
+from venice_async.errors import (
+    ConfigurationError,
+    DestinationExistsError,
+    InvalidRequestError,
+    ManagerClosedError,
+    VeniceError,
+)
+from venice_async.events import EventHub, EventStream
+from venice_async.governor import Kind
+from venice_async.handle import Job
+from venice_async.jobs import Cleanup, JobEvent, JobRecord, JobState, JobStateChanged
+from venice_async.ledger import Ledger, SqliteLedger
+from venice_async.models import VideoRequest
+from venice_async.naming import safe_destination, slug
+from venice_async.polling import Estimate, PollScheduler
+from venice_async.prices import PriceList
+from venice_async.pump import Pump
+from venice_async.runner import Outcome, Runner
+from venice_async.wire.stored import request_to_text
+
+
+class JobManager:
+    """Runs video jobs against one account. Use it as an async context manager.
+
+    `ledger` is a path, or a `Ledger`: the memory of what was paid for, so keep the file. `output_dir`
+    is where videos go. `downloads` is how many files come in at once. `budget_usd` caps spent plus
+    reserved money over all jobs of the ledger. With `remote_cleanup` off, videos stay at the server
+    until they expire there, which is 24 hours.
+
+    On entry everything unfinished in the ledger goes on. Leaving ends our work, not the jobs: what
+    the server has taken it finishes, and the next start brings it home.
+    """
+
+    def __init__(
+        self,
+        client: VeniceClient,
+        *,
+        ledger: str | os.PathLike[str] | Ledger,
+        output_dir: str | os.PathLike[str],
+        downloads: int = 8,
+        budget_usd: Decimal | float | str | None = None,
+        overwrite: Overwrite = Overwrite.REFUSE,
+        max_video_size: int = DEFAULT_MAX_SIZE,
+        remote_cleanup: bool = True,
+        drain: float = 20.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        if downloads < 1:
+            raise ConfigurationError("downloads must be at least 1.")
+        self._client = client
+        self._clock = client.clock
+        self._owns_client = False
+        self._ledger: Ledger = SqliteLedger(ledger) if isinstance(ledger, str | os.PathLike) else ledger
+        self._output_dir = Path(output_dir)
+        self._overwrite = overwrite
+        self._drain = drain
+        self._rng = rng or random.Random()
+        self._jobs: dict[str, Job] = {}
+        self._by_key: dict[str, Job] = {}
+        self._outputs: set[Path] = set()
+        self._budget = Budget(None if budget_usd is None else Decimal(str(budget_usd)))
+        self._hub = EventHub()
+        self._disk = DiskPool()
+        self._prices = PriceList(client)
+        self._catalog: Catalog | None = None
+        self._catalog_turn = asyncio.Lock()
+        self._scheduler = PollScheduler(rng=self._rng)
+        self._runner = Runner(
+            client=client,
+            ledger=self._ledger,
+            disk=self._disk,
+            report=self._report,
+            rng=self._rng,
+            overwrite=overwrite,
+            max_size=max_video_size,
+        )
+        self._pump = Pump(
+            clock=self._clock,
+            governor=client.governor,
+            runner=self._runner,
+            scheduler=self._scheduler,
+            jobs=self._jobs,
+            downloads=downloads,
+            on_account_trouble=self._account_refused,
+            on_broken=self._broke,
+        )
+        self._cleaner = Cleaner(self._runner) if remote_cleanup else None
+        self._state = "new"
+        self._side_tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """A manager, with a client of its own, from VENICE_API_KEY, VENICE_BASE_URL, VENICE_LEDGER and VENICE_OUTPUT_DIR.
+
+        The ledger defaults to `venice-jobs.sqlite3` and the videos to the folder `videos`, both here.
+        """
+        ledger = os.environ.get("VENICE_LEDGER", "venice-jobs.sqlite3")
+        manager = cls(VeniceClient(), ledger=ledger, output_dir=os.environ.get("VENICE_OUTPUT_DIR", "videos"))
+        manager._owns_client = True
+        return manager
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise RuntimeError("a JobManager is entered once")
+        await self._ledger.open()
+        self._state = "open"
+        try:
+            self._scheduler.load(await self._ledger.learned())
+            await self.resume()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._pump.start()
+        if self._cleaner is not None:
+            self._cleaner.start()
+        return self
+
+    async def resume(self) -> None:
+        """Take on every job of the ledger: unfinished ones go on. Called on entry."""
+        for record in await self._ledger.records():
+            if record.id in self._jobs:
+                continue
+            self._budget.follow(record)
+            job = self._adopt(record)
+            if not record.state.terminal:
+                job.update(await self._runner.recover(record))
+                self._outputs.add(Path(record.output))
+            self._enter(job)
+
+    def _enter(self, job: Job) -> None:
+        record = job.record
+        if record.state is JobState.COMPLETED and record.cleanup is Cleanup.PENDING and self._cleaner is not None:
+            self._cleaner.add(record)
+        age = max(0.0, self._clock.wall() - record.queued_at) if record.queued_at else 0.0
+        self._pump.enter(job, age=age)
+
+    async def submit(self, request: VideoRequest, *, key: str | None = None, output: str | None = None) -> Job:
+        """Take on a job. Returns when the intent is durable; the paid call follows at the account's pace.
+
+        `key` is your own name for the work: **the same key never pays twice**. A known key gives the
+        known job, finished or not, in this process or an earlier one, whatever the request says.
+        `output` is the file's name under `output_dir`; by default the key, or the model and our id.
+
+        Raises InvalidRequestError for a request that the model would refuse, DestinationExistsError
+        where the file exists, BudgetExceededError where the price does not fit. None of them cost anything.
+        """
+        self._check_open()
+        if key is not None and (known := self._by_key.get(key)) is not None:
+            return known
+        self._client.check_credential()
+        (await self.catalog()).check(request)
+        job_id = secrets.token_hex(8)
+        destination = self._destination(output or _default_name(request, key, job_id))
+        price = await self._price(request)
+        record = JobRecord(
+            id=job_id,
+            key=job_id if key is None else key,
+            model=request.model,
+            request=request_to_text(request),
+            output=str(destination),
+            variant=f"{request.duration or ''}/{request.resolution or ''}",
+            created_at=self._clock.wall(),
+            price_usd=price,
+        )
+        return await self._record(record)
+
+    async def _record(self, record: JobRecord) -> Job:
+        self._check_open()
+        if (known := self._by_key.get(record.key)) is not None:
+            return known
+        self._claim_output(Path(record.output))
+        try:
+            self._budget.reserve(record.id, record.price_usd)
+        except BaseException:
+            self._outputs.discard(Path(record.output))
+            raise
+        job = self._adopt(record)
+        try:
+            kept = await self._ledger.add(record)
+        except BaseException:
+            self._forget(job)
+            raise
+        if kept.id != record.id:  # another process on this ledger was first
+            self._forget(job)
+            return self._by_key.setdefault(kept.key, self._adopt(kept))
+        self._report(record, _submitted(record))
+        self._pump.enter(job)
+        return job
+
+    def _claim_output(self, destination: Path) -> None:
+        if destination in self._outputs:
+            sentence = f"Another job already writes to {destination}."
+            raise InvalidRequestError(sentence, problems=(sentence,))
+        if self._overwrite is Overwrite.REFUSE and os.path.lexists(destination):
+            raise DestinationExistsError(f"Something already stands at {destination}.")
+        self._outputs.add(destination)
+
+    def _destination(self, name: str) -> Path:
+        return safe_destination(self._output_dir, name)
+
+    async def _price(self, request: VideoRequest) -> Decimal | None:
+        try:
+            return (await self._prices.quote(request)).usd
+        except VeniceError:
+            if self._budget.cap_usd is not None:
+                raise
+        return None  # a quote is a courtesy; without a budget nothing depends on it
+
+    async def catalog(self) -> Catalog:
+        """The models on offer, fetched once."""
+        async with self._catalog_turn:
+            if self._catalog is None:
+                self._catalog = Catalog(await self._client.models())
+        return self._catalog
+
+    async def as_completed(self, requests: Iterable[VideoRequest]) -> AsyncIterator[Job]:
+        """Submit many and give each job as it comes to rest; look at `job.state`, or await it for the file or the error.
+
+        Every request is checked before any is submitted, so that a mistake in the last one costs nothing.
+        """
+        wanted = list(requests)
+        catalog = await self.catalog()
+        for request in wanted:
+            catalog.check(request)
+        arrived: asyncio.Queue[Job] = asyncio.Queue()
+        for job in await asyncio.gather(*(self.submit(request) for request in wanted)):
+            job.watch(arrived.put_nowait)
+        for _ in wanted:
+            yield await arrived.get()
+
+    def events(self) -> EventStream:
+        """What happens to all jobs, from now on until the manager is closed."""
+        return self._hub.listen()
+
+    def jobs(self) -> list[Job]:
+        """Every job of the ledger, oldest first."""
+        return list(self._jobs.values())
+
+    def get(self, key: str) -> Job | None:
+        """The job of a key or an id, or None."""
+        return self._by_key.get(key) or self._jobs.get(key)
+
+    def unknown(self) -> list[Job]:
+        """Jobs of which nobody can tell whether they were taken and charged. They are never sent again by themselves."""
+        return [job for job in self._jobs.values() if job.state is JobState.UNKNOWN]
+
+    async def release(self, job: Job) -> None:
+        """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended."""
+        if job.state is not JobState.HELD:
+            return
+        job.update(await self._runner.release(job.record))
+        self._pump.reopen()
+        self._enter(job)
+
+    @property
+    def totals(self) -> Totals:
+        """US dollars spent, reserved and refunded, over all jobs of the ledger."""
+        return self._budget.totals
+
+    @property
+    def eta(self) -> Estimate | None:
+        """Seconds from now until every queued job is ready: p50 and p90; None while that cannot be told."""
+        return self._scheduler.eta_all(now=self._clock.monotonic())
+
+    def eta_of(self, job_id: str) -> Estimate | None:
+        return self._scheduler.eta(job_id, now=self._clock.monotonic())
+
+    def events_of(self, job: Job) -> EventStream:
+        stream = self._hub.listen(job.id)
+        stream.put(_submitted(job.record, error=job.error))
+        if job.at_rest or self._state == "closed":
+            stream.end()
+        return stream
+
+    async def cancel(self, job: Job) -> None:
+        task = asyncio.create_task(self._cancel(job))
+        self._side_tasks.add(task)
+        task.add_done_callback(self._side_tasks.discard)
+        await asyncio.shield(task)
+
+    async def _cancel(self, job: Job) -> None:
+        self._pump.leave(job)
+        await self._pump.stop(job)
+        if not job.state.terminal:
+            self._pump.leave(job)
+            await self._runner.cancel(await self._ledger.get(job.id) or job.record)
+
+    def _report(self, record: JobRecord, event: JobEvent) -> None:
+        self._budget.follow(record)
+        job = self._jobs.get(record.id)
+        self._hub.emit(event)
+        if job is None or not isinstance(event, JobStateChanged):
+            return
+        job.update(record)
+        if record.state.terminal:
+            self._outputs.discard(Path(record.output))
+        if record.state is JobState.COMPLETED and self._cleaner is not None:
+            self._cleaner.add(record)
+        if job.at_rest:
+            self._hub.end_job(job.id)
+
+    def _account_refused(self, outcome: Outcome) -> None:
+        error = outcome.error
+        if error is None:
+            return
+        for job_id in self._pump.hold_pending():
+            reason = outcome.record.held_for or "key"
+            task = asyncio.create_task(self._hold(self._jobs[job_id], reason, error))
+            self._side_tasks.add(task)
+            task.add_done_callback(self._side_tasks.discard)
+
+    async def _hold(self, job: Job, reason: str, error: VeniceError) -> None:
+        await self._runner.hold(job.record, reason, error)
+
+    def _broke(self, job: Job, error: Exception) -> None:
+        """The ledger (or this program) failed under a job: it goes no further here; its record stays as it was."""
+        known = error if isinstance(error, VeniceError) else VeniceError(f"The job broke: {type(error).__name__}.")
+        job.close(known)
+        if not isinstance(error, VeniceError):
+            asyncio.get_running_loop().call_exception_handler({"message": f"{job!r} broke", "exception": error})
+
+    def _adopt(self, record: JobRecord) -> Job:
+        job = Job(record, self)
+        self._jobs[record.id] = job
+        self._by_key[record.key] = job
+        return job
+
+    def _forget(self, job: Job) -> None:
+        self._jobs.pop(job.id, None)
+        if self._by_key.get(job.key) is job:
+            del self._by_key[job.key]
+        self._outputs.discard(Path(job.record.output))
+        self._budget.forget(job.id)
+
+    def _check_open(self) -> None:
+        if self._state != "open":
+            raise ManagerClosedError("The JobManager is not open: use it in `async with`.")
+
+    async def aclose(self) -> None:
+        """Stop admitting and polling, give what is in flight `drain` seconds, save what was learned, close the ledger.
+
+        Jobs that are not finished stay in the ledger; who awaits them gets ManagerClosedError.
+        """
+        if self._state in {"new", "closed"}:
+            self._state = "closed"
+            self._disk.close()
+            return
+        self._state = "closed"
+        try:
+            await self._pump.aclose(drain=self._drain)
+            if self._side_tasks:
+                await asyncio.wait(self._side_tasks)
+            if self._cleaner is not None:
+                await self._cleaner.aclose()
+            await self._ledger.save_learned(self._scheduler.export())
+        finally:
+            await self._ledger.aclose()
+            self._disk.close()
+            for job in self._jobs.values():
+                job.close()
+            self._hub.end()
+            if self._owns_client:
+                await self._client.aclose()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", "closed") == "open":
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2, source=self)
+
+    def __repr__(self) -> str:
+        waiting, queueing, polling = self._pump.counts
+        in_flight = len(self._scheduler)
+        retrieves = self._client.governor.budgets[Kind.RETRIEVE]
+        used = retrieves.used(self._clock.monotonic())
+        return (
+            f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {in_flight} in flight, "
+            f"{polling} asking or downloading, {used}/{retrieves.limit} retrieves>"
+        )
+
+
+def _default_name(request: VideoRequest, key: str | None, job_id: str) -> str:
+    return f"{slug(key)}.mp4" if key else f"{slug(request.model)}-{job_id}.mp4"
+
+
+def _submitted(record: JobRecord, error: VeniceError | None = None) -> JobStateChanged:
+    return JobStateChanged(
+        job_id=record.id,
+        key=record.key,
+        model=record.model,
+        at=record.created_at,
+        state=record.state,
+        charge=record.charge,
+        error=error,
+    )
