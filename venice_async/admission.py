@@ -43,7 +43,7 @@ class Admission:
         return taken
 
     def wait(self, now: float) -> float:
-        """Seconds until `pick` may give a job, as far as this line is concerned; infinity: not before something changes."""
+        """Seconds until `pick` may give a job, as far as this line knows; infinity: not before something changes."""
         self._drop_gone()
         if self._in_flight >= MAX_PAID_IN_FLIGHT:
             return math.inf

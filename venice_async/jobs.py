@@ -177,6 +177,19 @@ class JobDelayed(JobEvent):
     delay: float
 
 
+def present_state(record: JobRecord, *, error: VeniceError | None = None) -> JobStateChanged:
+    """The event that tells a new listener where a job stands."""
+    return JobStateChanged(
+        job_id=record.id,
+        key=record.key,
+        model=record.model,
+        at=record.created_at,
+        state=record.state,
+        charge=record.charge,
+        error=error,
+    )
+
+
 def error_text(error: VeniceError) -> str:
     """An error as JSON, for the ledger."""
     import json

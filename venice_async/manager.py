@@ -3,13 +3,12 @@
 import asyncio
 import os
 import random
-import secrets
 import warnings
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from venice_async.budget import Budget, Totals
 from venice_async.catalog import Catalog
@@ -19,23 +18,19 @@ from venice_async.disk import DiskPool
 from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
 from venice_async.errors import (
     ConfigurationError,
-    DestinationExistsError,
-    InvalidRequestError,
     ManagerClosedError,
     VeniceError,
 )
 from venice_async.events import EventHub, EventStream
 from venice_async.governor import Kind
 from venice_async.handle import Job
-from venice_async.jobs import Cleanup, JobEvent, JobRecord, JobState, JobStateChanged
+from venice_async.intake import Intake
+from venice_async.jobs import Cleanup, JobEvent, JobRecord, JobState, present_state
 from venice_async.ledger import Ledger, SqliteLedger
 from venice_async.models import VideoRequest
-from venice_async.naming import safe_destination, slug
 from venice_async.polling import Estimate, PollScheduler
-from venice_async.prices import PriceList
 from venice_async.pump import Pump
 from venice_async.runner import Outcome, Runner
-from venice_async.wire.stored import request_to_text
 
 
 class JobManager:
@@ -70,19 +65,14 @@ class JobManager:
         self._clock = client.clock
         self._owns_client = False
         self._ledger: Ledger = SqliteLedger(ledger) if isinstance(ledger, str | os.PathLike) else ledger
-        self._output_dir = Path(output_dir)
-        self._overwrite = overwrite
         self._drain = drain
         self._rng = rng or random.Random()
         self._jobs: dict[str, Job] = {}
         self._by_key: dict[str, Job] = {}
-        self._outputs: set[Path] = set()
         self._budget = Budget(None if budget_usd is None else Decimal(str(budget_usd)))
+        self._intake = Intake(client, output_dir=Path(output_dir), overwrite=overwrite, budget=self._budget)
         self._hub = EventHub()
         self._disk = DiskPool()
-        self._prices = PriceList(client)
-        self._catalog: Catalog | None = None
-        self._catalog_turn = asyncio.Lock()
         self._scheduler = PollScheduler(rng=self._rng)
         self._runner = Runner(
             client=client,
@@ -105,13 +95,14 @@ class JobManager:
         )
         self._cleaner = Cleaner(self._runner) if remote_cleanup else None
         self._state = "new"
-        self._side_tasks: set[asyncio.Task[None]] = set()
+        self._side_tasks: set[asyncio.Task[Any]] = set()
 
     @classmethod
     def from_env(cls) -> Self:
-        """A manager, with a client of its own, from VENICE_API_KEY, VENICE_BASE_URL, VENICE_LEDGER and VENICE_OUTPUT_DIR.
+        """A manager with a client of its own, from the environment.
 
-        The ledger defaults to `venice-jobs.sqlite3` and the videos to the folder `videos`, both here.
+        VENICE_API_KEY and VENICE_BASE_URL are the client's. VENICE_LEDGER (else `venice-jobs.sqlite3`)
+        and VENICE_OUTPUT_DIR (else `videos`) are ours.
         """
         ledger = os.environ.get("VENICE_LEDGER", "venice-jobs.sqlite3")
         manager = cls(VeniceClient(), ledger=ledger, output_dir=os.environ.get("VENICE_OUTPUT_DIR", "videos"))
@@ -139,11 +130,10 @@ class JobManager:
         for record in await self._ledger.records():
             if record.id in self._jobs:
                 continue
-            self._budget.follow(record)
+            self._intake.follow(record)
             job = self._adopt(record)
             if not record.state.terminal:
                 job.update(await self._runner.recover(record))
-                self._outputs.add(Path(record.output))
             self._enter(job)
 
     def _enter(self, job: Job) -> None:
@@ -166,33 +156,15 @@ class JobManager:
         self._check_open()
         if key is not None and (known := self._by_key.get(key)) is not None:
             return known
-        self._client.check_credential()
-        (await self.catalog()).check(request)
-        job_id = secrets.token_hex(8)
-        destination = self._destination(output or _default_name(request, key, job_id))
-        price = await self._price(request)
-        record = JobRecord(
-            id=job_id,
-            key=job_id if key is None else key,
-            model=request.model,
-            request=request_to_text(request),
-            output=str(destination),
-            variant=f"{request.duration or ''}/{request.resolution or ''}",
-            created_at=self._clock.wall(),
-            price_usd=price,
-        )
-        return await self._record(record)
-
-    async def _record(self, record: JobRecord) -> Job:
+        record = await self._intake.prepare(request, key=key, output=output)
         self._check_open()
         if (known := self._by_key.get(record.key)) is not None:
             return known
-        self._claim_output(Path(record.output))
-        try:
-            self._budget.reserve(record.id, record.price_usd)
-        except BaseException:
-            self._outputs.discard(Path(record.output))
-            raise
+        self._intake.claim(record)
+        return await self._keep(record)
+
+    async def _keep(self, record: JobRecord) -> Job:
+        """Make a claimed record durable; only then is it a job that goes on."""
         job = self._adopt(record)
         try:
             kept = await self._ledger.add(record)
@@ -201,39 +173,18 @@ class JobManager:
             raise
         if kept.id != record.id:  # another process on this ledger was first
             self._forget(job)
-            return self._by_key.setdefault(kept.key, self._adopt(kept))
-        self._report(record, _submitted(record))
+            self._intake.follow(kept)
+            return self._adopt(kept)
+        self._hub.emit(present_state(record))
         self._pump.enter(job)
         return job
 
-    def _claim_output(self, destination: Path) -> None:
-        if destination in self._outputs:
-            sentence = f"Another job already writes to {destination}."
-            raise InvalidRequestError(sentence, problems=(sentence,))
-        if self._overwrite is Overwrite.REFUSE and os.path.lexists(destination):
-            raise DestinationExistsError(f"Something already stands at {destination}.")
-        self._outputs.add(destination)
-
-    def _destination(self, name: str) -> Path:
-        return safe_destination(self._output_dir, name)
-
-    async def _price(self, request: VideoRequest) -> Decimal | None:
-        try:
-            return (await self._prices.quote(request)).usd
-        except VeniceError:
-            if self._budget.cap_usd is not None:
-                raise
-        return None  # a quote is a courtesy; without a budget nothing depends on it
-
     async def catalog(self) -> Catalog:
         """The models on offer, fetched once."""
-        async with self._catalog_turn:
-            if self._catalog is None:
-                self._catalog = Catalog(await self._client.models())
-        return self._catalog
+        return await self._intake.catalog()
 
     async def as_completed(self, requests: Iterable[VideoRequest]) -> AsyncIterator[Job]:
-        """Submit many and give each job as it comes to rest; look at `job.state`, or await it for the file or the error.
+        """Submit many and give each job as it comes to rest; await it for the file or the error.
 
         Every request is checked before any is submitted, so that a mistake in the last one costs nothing.
         """
@@ -260,7 +211,7 @@ class JobManager:
         return self._by_key.get(key) or self._jobs.get(key)
 
     def unknown(self) -> list[Job]:
-        """Jobs of which nobody can tell whether they were taken and charged. They are never sent again by themselves."""
+        """Jobs of which nobody can tell whether they were taken and charged. They are never sent again on their own."""
         return [job for job in self._jobs.values() if job.state is JobState.UNKNOWN]
 
     async def release(self, job: Job) -> None:
@@ -286,16 +237,13 @@ class JobManager:
 
     def events_of(self, job: Job) -> EventStream:
         stream = self._hub.listen(job.id)
-        stream.put(_submitted(job.record, error=job.error))
+        stream.put(present_state(job.record, error=job.error))
         if job.at_rest or self._state == "closed":
             stream.end()
         return stream
 
     async def cancel(self, job: Job) -> None:
-        task = asyncio.create_task(self._cancel(job))
-        self._side_tasks.add(task)
-        task.add_done_callback(self._side_tasks.discard)
-        await asyncio.shield(task)
+        await asyncio.shield(self._own(self._cancel(job)))
 
     async def _cancel(self, job: Job) -> None:
         self._pump.leave(job)
@@ -304,16 +252,14 @@ class JobManager:
             self._pump.leave(job)
             await self._runner.cancel(await self._ledger.get(job.id) or job.record)
 
-    def _report(self, record: JobRecord, event: JobEvent) -> None:
-        self._budget.follow(record)
-        job = self._jobs.get(record.id)
-        self._hub.emit(event)
-        if job is None or not isinstance(event, JobStateChanged):
-            return
+    def _report(self, record: JobRecord, event: JobEvent | None) -> None:
+        job = self._jobs[record.id]
+        moved = job.state is not record.state
+        self._intake.follow(record)
         job.update(record)
-        if record.state.terminal:
-            self._outputs.discard(Path(record.output))
-        if record.state is JobState.COMPLETED and self._cleaner is not None:
+        if event is not None:
+            self._hub.emit(event)
+        if moved and record.state is JobState.COMPLETED and self._cleaner is not None:
             self._cleaner.add(record)
         if job.at_rest:
             self._hub.end_job(job.id)
@@ -322,14 +268,15 @@ class JobManager:
         error = outcome.error
         if error is None:
             return
+        reason = outcome.record.held_for or "key"
         for job_id in self._pump.hold_pending():
-            reason = outcome.record.held_for or "key"
-            task = asyncio.create_task(self._hold(self._jobs[job_id], reason, error))
-            self._side_tasks.add(task)
-            task.add_done_callback(self._side_tasks.discard)
+            self._own(self._runner.hold(self._jobs[job_id].record, reason, error))
 
-    async def _hold(self, job: Job, reason: str, error: VeniceError) -> None:
-        await self._runner.hold(job.record, reason, error)
+    def _own(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._side_tasks.add(task)
+        task.add_done_callback(self._side_tasks.discard)
+        return task
 
     def _broke(self, job: Job, error: Exception) -> None:
         """The ledger (or this program) failed under a job: it goes no further here; its record stays as it was."""
@@ -348,8 +295,7 @@ class JobManager:
         self._jobs.pop(job.id, None)
         if self._by_key.get(job.key) is job:
             del self._by_key[job.key]
-        self._outputs.discard(Path(job.record.output))
-        self._budget.forget(job.id)
+        self._intake.give_back(job.record)
 
     def _check_open(self) -> None:
         if self._state != "open":
@@ -399,19 +345,3 @@ class JobManager:
             f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {in_flight} in flight, "
             f"{polling} asking or downloading, {used}/{retrieves.limit} retrieves>"
         )
-
-
-def _default_name(request: VideoRequest, key: str | None, job_id: str) -> str:
-    return f"{slug(key)}.mp4" if key else f"{slug(request.model)}-{job_id}.mp4"
-
-
-def _submitted(record: JobRecord, error: VeniceError | None = None) -> JobStateChanged:
-    return JobStateChanged(
-        job_id=record.id,
-        key=record.key,
-        model=record.model,
-        at=record.created_at,
-        state=record.state,
-        charge=record.charge,
-        error=error,
-    )

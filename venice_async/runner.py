@@ -74,11 +74,11 @@ class Outcome:
     retry_after: float | None = None
 
 
-Report = Callable[[JobRecord, JobEvent], None]
+Report = Callable[[JobRecord, JobEvent | None], None]
 
 
 class Runner:
-    """Carries out the steps. `report` is called with the record and the event after each thing that happened."""
+    """Carries out the steps. `report` is called with each new record, and the event where something happened."""
 
     def __init__(
         self,
@@ -205,7 +205,7 @@ class Runner:
         return await self._move(record, state=JobState.DOWNLOADING)
 
     async def _deliver(self, record: JobRecord, body: VideoBody) -> Outcome:
-        """Bytes to a durable file; its hash is recorded before it gets its name, so a later start knows it for ours."""
+        """Bytes to a durable file; its hash is recorded before its name is given, so that a later start knows it."""
         destination = Path(record.output)
 
         def progress(received: int, total: int | None) -> None:
@@ -249,7 +249,7 @@ class Runner:
         return await self._move(record, state=JobState.QUEUED, size=None, sha256=None)
 
     async def clean_up(self, record: JobRecord) -> JobRecord:
-        """Delete at the server what is safe here. Raises VeniceError where that did not work; the job is done anyway."""
+        """Delete at the server what is safe here. Raises VeniceError where that fails; the job is done anyway."""
         video = _queued_video(record)
         if self._age(record) < DAY:
             if video.download_url is not None:
@@ -301,11 +301,12 @@ class Runner:
         elif "state" in changes:
             changes["error"] = None
         after = await self._ledger.move(record, **changes)
+        event = None
         if after.state is not record.state:
             event = JobStateChanged(
                 **self._about(after), state=after.state, previous=record.state, charge=after.charge, error=error
             )
-            self._report(after, event)
+        self._report(after, event)
         return after
 
     async def _ledger_state(self, record: JobRecord) -> JobRecord:
