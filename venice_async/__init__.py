@@ -1,1 +1,98 @@
-"""Asyncio-native SDK and job orchestrator for the Venice.ai video API."""
+"""Asyncio-native SDK and job orchestrator for the Venice.ai video API.
+
+`VeniceClient` makes the API's calls; `JobManager` runs many jobs at once and brings the videos home;
+`Emulator` is a Venice to develop against, free of charge. Names are imported when they are first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from venice_async.auth import ApiKeyAuth, Auth
+    from venice_async.backoff import Backoff
+    from venice_async.bodies import VideoBody
+    from venice_async.budget import Totals
+    from venice_async.client import VeniceClient
+    from venice_async.clock import Clock, SystemClock
+    from venice_async.download import Overwrite
+    from venice_async.emulator import Emulator
+    from venice_async.errors import Charge, VeniceError
+    from venice_async.handle import Job
+    from venice_async.jobs import (
+        JobDelayed,
+        JobEvent,
+        JobPolled,
+        JobProgress,
+        JobRecord,
+        JobState,
+        JobStateChanged,
+        VideoFile,
+    )
+    from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
+    from venice_async.limits import RateLimits
+    from venice_async.manager import JobManager
+    from venice_async.models import (
+        AccountLimits,
+        Completed,
+        Element,
+        Keyframe,
+        MediaFile,
+        Processing,
+        QueuedVideo,
+        Quote,
+        QuoteRequest,
+        SeedanceConsent,
+        Transcript,
+        VideoConstraints,
+        VideoModel,
+        VideoRequest,
+    )
+    from venice_async.transport import AiohttpTransport, Timeouts, Transport
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "manager": ("JobManager",),
+    "handle": ("Job",),
+    "client": ("VeniceClient",),
+    "models": (
+        "VideoRequest", "MediaFile", "Element", "Keyframe", "SeedanceConsent", "QuoteRequest", "Quote", "QueuedVideo",
+        "Processing", "Completed", "Transcript", "VideoModel", "VideoConstraints", "AccountLimits",
+    ),
+    "bodies": ("VideoBody",),
+    "jobs": (
+        "VideoFile", "JobState", "JobRecord", "JobEvent", "JobStateChanged", "JobPolled", "JobProgress", "JobDelayed",
+    ),
+    "errors": ("VeniceError", "Charge"),
+    "limits": ("RateLimits",),
+    "budget": ("Totals",),
+    "download": ("Overwrite",),
+    "backoff": ("Backoff",),
+    "clock": ("Clock", "SystemClock"),
+    "auth": ("Auth", "ApiKeyAuth"),
+    "transport": ("Transport", "AiohttpTransport", "Timeouts"),
+    "ledger": ("Ledger", "SqliteLedger", "MemoryLedger"),
+    "emulator": ("Emulator",),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "JobManager", "Job", "VeniceClient", "VideoRequest", "MediaFile", "Element", "Keyframe", "SeedanceConsent",
+    "QuoteRequest", "Quote", "QueuedVideo", "Processing", "Completed", "VideoBody", "Transcript", "VideoModel",
+    "VideoConstraints", "AccountLimits", "VideoFile", "JobState", "JobRecord", "JobEvent", "JobStateChanged",
+    "JobPolled", "JobProgress", "JobDelayed", "VeniceError", "Charge", "RateLimits", "Totals", "Overwrite", "Backoff",
+    "Clock", "SystemClock", "Auth", "ApiKeyAuth", "Transport", "AiohttpTransport", "Timeouts", "Ledger",
+    "SqliteLedger", "MemoryLedger", "Emulator",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,15 +4,14 @@ import contextlib
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-import attrs
-
 from venice_async.auth import ApiKeyAuth, Auth, NoAuth
 from venice_async.backoff import Backoff
-from venice_async.bodies import VideoBody, error_body, retrieved, whole_body
+from venice_async.bodies import VideoBody, retrieved, whole_body
 from venice_async.clock import Clock, SystemClock
 from venice_async.errors import (
     APIConnectionError,
@@ -23,6 +22,7 @@ from venice_async.errors import (
     ServerError,
     VeniceError,
 )
+from venice_async.exchanger import Exchanger
 from venice_async.governor import Governor, Kind, Ticket
 from venice_async.limits import RateLimits
 from venice_async.links import check_base_url, check_link, is_loopback
@@ -37,10 +37,9 @@ from venice_async.models import (
     VideoModel,
     VideoRequest,
 )
-from venice_async.transport import AiohttpTransport, Reply, Timeouts, Transport
+from venice_async.transport import AiohttpTransport, Timeouts, Transport
 from venice_async.wire import calls, replies
-from venice_async.wire.exchange import Call, Channel, ReplyHead
-from venice_async.wire.failures import failure_of
+from venice_async.wire.exchange import Call, ReplyHead
 
 T = TypeVar("T")
 
@@ -79,6 +78,7 @@ class VeniceClient:
         self._auth = _auth_from(api_key, auth)
         self.governor = Governor(limits or RateLimits(), self.clock)
         self._transport = transport or AiohttpTransport(base_url=self.base_url, timeouts=timeouts)
+        self.exchanger = Exchanger(transport=self._transport, governor=self.governor, auth=self._auth)
         self._rng = rng or random.Random()
 
     def _check_speed(self) -> None:
@@ -107,13 +107,13 @@ class VeniceClient:
         """
         self.check_credential()
         call = calls.queue_call(self.base_url, request)
-        return await self._again(lambda: self._queue_once(call, request.model), retry, safe=_not_processed)
+        return await self.again(lambda: self._queue_once(call, request.model), retry, safe=_not_processed)
 
     async def _queue_once(self, call: Call, model: str, ticket: Ticket | None = None) -> QueuedVideo:
         failure: ReplyLostError
         partial = bytearray()
         try:
-            head, body = await self._exchange(call, Kind.QUEUE, ticket, partial=partial)
+            head, body = await self._whole(call, Kind.QUEUE, ticket, partial=partial)
             return replies.queued_of(head, body, model=model)
         except ReplyLostError as lost:
             failure = lost
@@ -129,15 +129,14 @@ class VeniceClient:
         self.check_credential()
         return await self._queue_once(calls.queue_call(self.base_url, request), request.model, ticket)
 
-    @contextlib.asynccontextmanager
-    async def retrieve(
+    def retrieve(
         self,
         video: QueuedVideo,
         *,
         delete_media_on_completion: bool = False,
         retry: Backoff | None = FREE_RETRY,
         ticket: Ticket | None = None,
-    ) -> AsyncIterator[Processing | Completed | VideoBody]:
+    ) -> AbstractAsyncContextManager[Processing | Completed | VideoBody]:
         """Ask for a video (`POST /video/retrieve`): still `Processing`, `Completed` at its link, or the file itself.
 
         Free and repeatable. With `delete_media_on_completion` the server deletes the file once it was
@@ -149,12 +148,7 @@ class VeniceClient:
         failed or is gone, and GenerationFailedError where only the status word says so.
         """
         call = calls.retrieve_call(self.base_url, video, delete_media_on_completion=delete_media_on_completion)
-        async with contextlib.AsyncExitStack() as stack:
-
-            async def attempt() -> Processing | Completed | VideoBody:
-                return await retrieved(await stack.enter_async_context(self._opened(call, Kind.RETRIEVE, ticket)))
-
-            yield await self._again(attempt, retry if ticket is None else None, safe=_passes)
+        return _Retrieval(self, call, retry if ticket is None else None, ticket)
 
     @contextlib.asynccontextmanager
     async def download(self, video: QueuedVideo) -> AsyncIterator[VideoBody]:
@@ -163,7 +157,7 @@ class VeniceClient:
         Raises GoneError or NotFoundError for a link that is used up or expired.
         """
         call = calls.download_call(check_link(video.download_url or "", base_url=self.base_url))
-        async with self._opened(call, Kind.OTHER, None) as reply:
+        async with self.exchanger.open(call, Kind.OTHER) as reply:
             yield VideoBody(reply.head, reply.chunks())
 
     async def revoke(self, video: QueuedVideo) -> None:
@@ -172,7 +166,7 @@ class VeniceClient:
         A link that is gone already (404, 410) counts as done.
         """
         call = calls.revoke_call(check_link(video.download_url or "", base_url=self.base_url))
-        await self._exchange(call, Kind.OTHER, accepted=(404, 410))
+        await self._whole(call, Kind.OTHER, accepted=(404, 410))
 
     async def complete(self, video: QueuedVideo) -> bool:
         """Delete the stored media of a job (`POST /video/complete`). Only when the file is safe on disk.
@@ -180,7 +174,7 @@ class VeniceClient:
         True when the server says that it is deleted. The API is known to refuse real ids at times, so
         treat this as best effort.
         """
-        head, body = await self._exchange(calls.complete_call(self.base_url, video), Kind.OTHER, accepted=(404,))
+        head, body = await self._whole(calls.complete_call(self.base_url, video), Kind.OTHER, accepted=(404,))
         return head.status == 404 or replies.success_of(head, body)
 
     async def transcribe(self, url: str, *, response_format: str = "json") -> Transcript:
@@ -191,7 +185,7 @@ class VeniceClient:
         """
         self.check_credential()
         call = calls.transcribe_call(self.base_url, url, response_format=response_format)
-        head, body = await self._exchange(call, Kind.OTHER)
+        head, body = await self._whole(call, Kind.OTHER)
         return replies.transcript_of(head, body)
 
     async def models(self) -> tuple[VideoModel, ...]:
@@ -206,9 +200,9 @@ class VeniceClient:
         return replies.account_limits_of(head, body)
 
     async def _free(self, call: Call) -> tuple[ReplyHead, bytes]:
-        return await self._again(lambda: self._exchange(call, Kind.OTHER), FREE_RETRY, safe=_passes)
+        return await self.again(lambda: self._whole(call, Kind.OTHER), FREE_RETRY, safe=_passes)
 
-    async def _again(self, attempt: _Attempt[T], retry: Backoff | None, *, safe: Callable[[VeniceError], bool]) -> T:
+    async def again(self, attempt: _Attempt[T], retry: Backoff | None, *, safe: Callable[[VeniceError], bool]) -> T:
         """Repeat as long as `retry` goes and the error is `safe` to answer with the same call."""
         began = self.clock.monotonic()
         number = 0
@@ -222,7 +216,7 @@ class VeniceClient:
                 pause = retry.delay(number, rng=self._rng, retry_after=getattr(error, "retry_after", None))
             await self.clock.sleep(pause)
 
-    async def _exchange(
+    async def _whole(
         self,
         call: Call,
         kind: Kind,
@@ -231,38 +225,9 @@ class VeniceClient:
         accepted: tuple[int, ...] = (),
         partial: bytearray | None = None,
     ) -> tuple[ReplyHead, bytes]:
-        async with self._opened(call, kind, ticket, accepted=accepted) as reply:
+        async with self.exchanger.open(call, kind, ticket, accepted=accepted) as reply:
             body = await whole_body(reply, into=partial)
-            return reply.head, self._redacted(body)
-
-    @contextlib.asynccontextmanager
-    async def _opened(
-        self, call: Call, kind: Kind, ticket: Ticket | None, *, accepted: tuple[int, ...] = ()
-    ) -> AsyncIterator[Reply]:
-        """One attempt, its right to send settled as soon as the answer's head tells how it went."""
-        ticket = ticket or await self.governor.acquire(kind)
-        try:
-            async with self._transport.send(await self._signed(call)) as reply:
-                status = reply.head.status
-                if 200 <= status < 300 or status in accepted:
-                    self.governor.settle(ticket, reply.head)
-                    yield reply
-                    return
-                error = failure_of(call.name, reply.head, self._redacted(await error_body(reply)))
-                self.governor.settle(ticket, reply.head, error)
-            raise error
-        finally:
-            self.governor.settle(ticket)
-
-    async def _signed(self, call: Call) -> Call:
-        if call.channel is Channel.MEDIA:
-            return call
-        return attrs.evolve(call, headers={**call.headers, **await self._auth.headers()})
-
-    def _redacted(self, body: bytes) -> bytes:
-        for secret in self._auth.secrets():
-            body = body.replace(secret.encode(), b"***")
-        return body
+            return reply.head, self.exchanger.redacted(body)
 
     def check_credential(self) -> None:
         """Raises ConfigurationError where there is nothing to pay with: before anything else is done."""
@@ -283,6 +248,35 @@ class VeniceClient:
 
     def __repr__(self) -> str:
         return f"<VeniceClient {self.base_url} {self.governor!r}>"
+
+
+class _Retrieval:
+    """The context of one retrieve. A class, because polls are many and a generator would double their cost."""
+
+    __slots__ = ("_call", "_client", "_opened", "_retry", "_ticket")
+
+    def __init__(self, client: VeniceClient, call: Call, retry: Backoff | None, ticket: Ticket | None) -> None:
+        self._client = client
+        self._call = call
+        self._retry = retry
+        self._ticket = ticket
+
+    async def __aenter__(self) -> Processing | Completed | VideoBody:
+        return await self._client.again(self._attempt, self._retry, safe=_passes)
+
+    async def _attempt(self) -> Processing | Completed | VideoBody:
+        self._opened = self._client.exchanger.open(self._call, Kind.RETRIEVE, self._ticket)
+        reply = await self._opened.__aenter__()
+        try:
+            return await retrieved(reply)
+        except BaseException as error:
+            await self._opened.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._opened.__aexit__(kind, error, trace)
 
 
 def _passes(error: VeniceError) -> bool:

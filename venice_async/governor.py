@@ -5,6 +5,7 @@ import enum
 
 from attrs import define
 
+from venice_async.alarm import Alarm
 from venice_async.clock import Clock
 from venice_async.errors import APIStatusError, FailureBlockError, RateLimitError, VeniceError
 from venice_async.limits import FailureBudget, Permit, RateHeaders, RateLimits, RequestBudget
@@ -45,6 +46,7 @@ class Governor:
         self.failures = FailureBudget(limits.failures, limits.failure_window)
         self._in_flight = 0
         self._turns = {kind: asyncio.Lock() for kind in Kind}
+        self._alarms = {kind: Alarm(clock) for kind in Kind}
 
     def wait(self, kind: Kind) -> float:
         """Seconds until a request of this kind may leave; 0.0 means now."""
@@ -60,13 +62,18 @@ class Governor:
 
     async def acquire(self, kind: Kind) -> Ticket:
         """Wait for the right to send one request, first come, first served."""
-        async with self._turns[kind]:
+        turn = self._turns[kind]
+        if not turn.locked() and self.wait(kind) <= 0:
+            return self.take(kind)
+        async with turn:
             while (seconds := self.wait(kind)) > 0:
-                await self._clock.sleep(seconds)
+                await self._alarms[kind].wait(seconds)
             return self.take(kind)
 
     def settle(self, ticket: Ticket, head: ReplyHead | None = None, error: VeniceError | None = None) -> None:
         """The answer's head is here (or none will come): give the right back and learn from the headers."""
+        if ticket.settled and head is None:
+            return
         now = self._clock.monotonic()
         budget = self.budgets.get(ticket.kind)
         if not ticket.settled:
@@ -74,6 +81,9 @@ class Governor:
             self._in_flight -= 1
             if budget and ticket.permit:
                 budget.settle(ticket.permit, now)
+            for kind, turn in self._turns.items():
+                if turn.locked():
+                    self._alarms[kind].ring()
         if head is None:
             return
         said = RateHeaders.parse(head.headers, wall=self._clock.wall())

@@ -5,7 +5,6 @@ whether a request can have been processed, and their texts hold addresses and he
 failure is judged by how far the request got, and none of aiohttp's exceptions leaves this module.
 """
 
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -64,8 +63,8 @@ class _Progress:
 
     __slots__ = ("headers_sent", "last_byte_released", "refusal")
 
-    def __init__(self, *, whole_body: bool) -> None:
-        self.headers_sent = False
+    def __init__(self, *, whole_body: bool, traced: bool) -> None:
+        self.headers_sent = not traced
         self.last_byte_released = whole_body
         self.refusal: InvalidRequestError | None = None
 
@@ -87,25 +86,15 @@ class AiohttpTransport:
         self._closed = False
 
     def send(self, call: Call) -> AbstractAsyncContextManager[Reply]:
-        return self._exchange(call)
+        return _Exchange(self.attempt(call), call.name)
 
-    @contextlib.asynccontextmanager
-    async def _exchange(self, call: Call) -> AsyncIterator[Reply]:
-        response = await self._attempt(call)
-        try:
-            yield _AiohttpReply(response, call.name)
-        finally:
-            # A body read to its end gives the connection back; any other rest is not worth reading.
-            if not response.content.at_eof():
-                response.close()
-            response.release()
-
-    async def _attempt(self, call: Call) -> "aiohttp.ClientResponse":
+    async def attempt(self, call: Call) -> "aiohttp.ClientResponse":
+        """The answer's head. Raises as `Transport` says; `send` is the way to call this."""
         import aiohttp
 
         session = self._session(call.channel)
         stream_body = call.channel is Channel.QUEUE or len(call.body) > 1
-        progress = _Progress(whole_body=not stream_body)
+        progress = _Progress(whole_body=not stream_body, traced=call.channel is not Channel.CONTROL)
         options: dict[str, Any] = {"headers": {"accept-encoding": "identity", **call.headers}}
         if stream_body:
             size = await self._in_thread(encoded_size, call.body)
@@ -116,11 +105,18 @@ class AiohttpTransport:
         failure: VeniceError
         try:
             return await session.request(
-                call.method, call.url, allow_redirects=False, trace_request_ctx=progress, **options
+                call.method,
+                call.url,
+                allow_redirects=False,
+                trace_request_ctx=progress,
+                middlewares=() if call.method == "POST" else (_one_attempt,),
+                **options,
             )
         except _Interrupted as broken:
             failure = _failure(call, progress, broken.reason)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+                progress.headers_sent = False
             failure = _failure(call, progress, _reason(error), certificate=isinstance(error, aiohttp.ClientSSLError))
         del options  # it holds the credential, and a traceback shows local names
         raise failure
@@ -180,8 +176,7 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=self._timeouts.connect, sock_read=read, ceil_threshold=float("inf")
             ),
-            trace_configs=[_trace()],
-            middlewares=(_one_attempt,),
+            trace_configs=[] if channel is Channel.CONTROL else [_trace()],  # polls are many, and need no proof
             read_bufsize=2**20,
         )
 
@@ -199,6 +194,26 @@ class AiohttpTransport:
 
     def __repr__(self) -> str:
         return f"<AiohttpTransport {len(self._sessions)} sessions{' closed' if self._closed else ''}>"
+
+
+class _Exchange:
+    """The context of one exchange; a class, because a generator would cost as much as the rest of our layer."""
+
+    __slots__ = ("_attempt", "_name", "_response")
+
+    def __init__(self, attempt: "Awaitable[aiohttp.ClientResponse]", name: str) -> None:
+        self._attempt = attempt
+        self._name = name
+
+    async def __aenter__(self) -> Reply:
+        self._response = await self._attempt
+        return _AiohttpReply(self._response, self._name)
+
+    async def __aexit__(self, *_: object) -> None:
+        # A body read to its end gives the connection back; any other rest is not worth reading.
+        if not self._response.content.at_eof():
+            self._response.close()
+        self._response.release()
 
 
 class _AiohttpReply:

@@ -100,17 +100,22 @@ def json_segments(tree: Any) -> tuple[Segment, ...]:
     So a request with 30 MB of images never exists as one text: the transport encodes each file
     while it sends.
     """
-    mark = secrets.token_hex(16)  # cannot be in any text that was written before this call
+    marks: list[str] = []
     files: list[MediaFile] = []
 
     def stand_in(value: Any) -> str:
         if not isinstance(value, MediaFile):
             raise TypeError(f"a request cannot hold a {type(value).__name__}")
+        if not marks:
+            marks.append(secrets.token_hex(16))  # cannot be in any text that was written before this call
         files.append(value)
-        return f"data:{value.content_type};base64,{mark}"
+        return f"data:{value.content_type};base64,{marks[0]}"
 
     text = json.dumps(tree, default=stand_in, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    pieces = text.encode("utf-8", errors="replace").split(mark.encode())
+    body = text.encode("utf-8", errors="replace")
+    if not marks:
+        return (body,)
+    pieces = body.split(marks[0].encode())
     between = [(file, piece) for file, piece in zip(files, pieces[1:], strict=True)]
     return (pieces[0], *(segment for pair in between for segment in pair))
 

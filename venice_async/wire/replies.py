@@ -17,6 +17,7 @@ from venice_async.wire.text import clean, parse_json
 T = TypeVar("T")
 
 _MAX_QUEUE_ID = 512
+_HIGHEST_PRICE = 1_000_000  # dollars: whatever is above is a fault of the answer, not a price
 
 
 def quote_of(head: ReplyHead, body: bytes) -> Quote:
@@ -26,7 +27,7 @@ def quote_of(head: ReplyHead, body: bytes) -> Quote:
     if isinstance(price, bool) or not isinstance(price, int | Decimal):
         raise _unexpected("quote", head, "the field quote is not a number")
     usd = Decimal(price)
-    if not usd.is_finite() or usd < 0:
+    if not 0 <= usd <= _HIGHEST_PRICE:
         raise _unexpected("quote", head, "the quote is not a price")
     return Quote(usd=usd)
 

@@ -4,12 +4,12 @@ import base64
 import functools
 import json
 from pathlib import Path
-from typing import Any
-
-from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn
+from typing import TYPE_CHECKING, Any
 
 from venice_async.models import Element, Keyframe, MediaFile, SeedanceConsent, VideoRequest
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 
 def request_to_text(request: VideoRequest) -> str:
@@ -37,7 +37,10 @@ def _media_from_tree(tree: Any, _: Any) -> str | MediaFile | None:
 
 
 @functools.cache
-def _converter() -> Converter:
+def _converter() -> "Converter":
+    from cattrs import Converter
+    from cattrs.gen import make_dict_unstructure_fn
+
     converter = Converter()
     converter.register_unstructure_hook(MediaFile, _media_to_tree)
     for kind in (str | MediaFile, str | MediaFile | None):

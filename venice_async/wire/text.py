@@ -10,6 +10,8 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # control, bidi and format marks
 
 def clean(text: str, *, limit: int = 500) -> str:
     """The server's words for a terminal or a log: one line, no control or direction marks, cut at `limit`."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text.strip()
     short = text[: limit + 1]
     shown = "".join(" " if unicodedata.category(char) in _HIDDEN else char for char in short[:limit]).strip()
     return shown + "…" if len(short) > limit else shown
@@ -27,10 +29,13 @@ def parse_json(body: bytes) -> Any:
     numbers and bottomless nesting are not JSON here.
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        return _DECODER.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError, ArithmeticError):
         return None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)

@@ -1,0 +1,84 @@
+"""One attempt of one call, inside the account's limits: signed, sent, a bad answer raised as a typed error."""
+
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+
+from venice_async.auth import Auth
+from venice_async.bodies import error_body
+from venice_async.governor import Governor, Kind, Ticket
+from venice_async.transport import Reply, Transport
+from venice_async.wire.exchange import Call, Channel
+from venice_async.wire.failures import failure_of
+
+
+class Exchanger:
+    """Puts transport, credential and limits together; knows no endpoint."""
+
+    def __init__(self, *, transport: Transport, governor: Governor, auth: Auth) -> None:
+        self.transport = transport
+        self.governor = governor
+        self._auth = auth
+
+    def open(self, call: Call, kind: Kind, ticket: Ticket | None = None, *, accepted: tuple[int, ...] = ()) -> "Opened":
+        """A good answer, as an async context manager: 2xx, or a status that is `accepted`.
+
+        Waits for the right to send unless a `ticket` is given. Raises the typed error of any other
+        answer, and what `Transport.send` raises.
+        """
+        return Opened(self, call, kind, ticket, accepted)
+
+    async def signed(self, call: Call) -> Call:
+        """The call with its credential. Private links get none: whoever serves them must not see it."""
+        if call.channel is Channel.MEDIA:
+            return call
+        headers = {**call.headers, **await self._auth.headers()}
+        return Call(
+            name=call.name, method=call.method, url=call.url, channel=call.channel, headers=headers, body=call.body
+        )
+
+    def redacted(self, body: bytes) -> bytes:
+        """The body without the credential, in case the server repeats it in a text that is shown."""
+        for secret in self._auth.secrets():
+            body = body.replace(secret.encode(), b"***")
+        return body
+
+
+class Opened:
+    """The context of one attempt. A class, because generators for it would cost more than the work itself."""
+
+    __slots__ = ("_accepted", "_call", "_exchange", "_exchanger", "_kind", "_ticket")
+
+    def __init__(
+        self, exchanger: Exchanger, call: Call, kind: Kind, ticket: Ticket | None, accepted: tuple[int, ...]
+    ) -> None:
+        self._exchanger = exchanger
+        self._call = call
+        self._kind = kind
+        self._ticket = ticket
+        self._accepted = accepted
+
+    async def __aenter__(self) -> Reply:
+        governor = self._exchanger.governor
+        ticket = self._ticket or await governor.acquire(self._kind)
+        try:
+            self._exchange: AbstractAsyncContextManager[Reply] = self._exchanger.transport.send(
+                await self._exchanger.signed(self._call)
+            )
+            reply = await self._exchange.__aenter__()
+            if 200 <= reply.head.status < 300 or reply.head.status in self._accepted:
+                governor.settle(ticket, reply.head)
+                return reply
+            try:
+                body = self._exchanger.redacted(await error_body(reply))
+            finally:
+                await self._exchange.__aexit__(None, None, None)
+            error = failure_of(self._call.name, reply.head, body)
+            governor.settle(ticket, reply.head, error)
+            raise error
+        finally:
+            governor.settle(ticket)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exchange.__aexit__(kind, error, trace)
