@@ -1,0 +1,171 @@
+"""The socket door: aiohttp.web over the brain, on this machine only."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from venice_async.emulator.brain import Brain
+from venice_async.emulator.messages import MAX_BODY, EmulatedAnswer, EmulatedRequest, json_answer
+from venice_async.emulator.visits import API_ROOT, MEDIA_ROOT
+from venice_async.links import is_loopback
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_CHUNK: Final = 2**18
+_MISDIRECTED: Final = "This server answers to names of this machine only"
+
+
+class SocketDoor:
+    """One listening socket. Its sleeps and instants are in job seconds."""
+
+    def __init__(
+        self,
+        brain: Brain,
+        *,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._brain = brain
+        self._now = now
+        self._wall = wall
+        self._sleep = sleep
+        self._runner: web.ServerRunner | None = None
+        self._origin = ""
+
+    @property
+    def url(self) -> str:
+        """The API's base URL."""
+        return self._origin + API_ROOT
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes a free one."""
+        from aiohttp import web
+
+        runner = web.ServerRunner(_server(self._handle), shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        address = runner.addresses[0]
+        name = f"[{address[0]}]" if ":" in address[0] else address[0]
+        self._origin = f"http://{name}:{address[1]}"
+
+    async def aclose(self) -> None:
+        """Stop listening and close every connection."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _handle(self, request: "web.BaseRequest") -> "web.StreamResponse":
+        if not _is_ours(request.headers.get("host", "")):
+            return _response(json_answer(421, {"error": _MISDIRECTED}))
+        answer = self._brain.answer(await self._read(request), now=self._now(), wall=self._wall())
+        if answer.drop is not None:
+            return _hang_up(request)
+        if answer.later is not None:
+            answer = await asyncio.get_running_loop().run_in_executor(None, answer.finished)
+        if answer.delay:
+            await self._sleep(answer.delay)
+        if isinstance(answer.body, bytes) and answer.cut_at is None and answer.pace == math.inf:
+            return _response(answer)
+        return await self._stream(request, answer)
+
+    async def _read(self, request: "web.BaseRequest") -> EmulatedRequest:
+        from aiohttp import web
+
+        body, oversized = b"", False
+        try:
+            body = await request.read() if request.can_read_body else b""
+        except web.HTTPRequestEntityTooLarge:
+            oversized = True
+        return EmulatedRequest(
+            method=request.method,
+            path=request.path,
+            query=dict(request.query),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            oversized=oversized,
+            media_base=self._origin + MEDIA_ROOT.rstrip("/"),
+        )
+
+    async def _stream(self, request: "web.BaseRequest", answer: EmulatedAnswer) -> "web.StreamResponse":
+        from aiohttp import web
+
+        response = web.StreamResponse(status=answer.status, headers=answer.headers)
+        response.content_length = answer.length
+        await response.prepare(request)
+        for chunk in answer.chunks(int(max(1, min(_CHUNK, answer.pace)))):
+            await response.write(chunk)
+            if answer.pace < math.inf:
+                await self._sleep(len(chunk) / answer.pace)
+        if answer.cut_at is not None and request.transport is not None:
+            request.transport.close()  # what was written still arrives; abort() would drop some of it
+        return response
+
+
+def _server(handle: "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]") -> "web.Server":
+    """aiohttp's low-level server: no router, no middleware, no access log, and errors in JSON."""
+    from aiohttp import web
+    from aiohttp.http import RawRequestMessage
+    from aiohttp.streams import StreamReader
+
+    class JsonHandler(web.RequestHandler):
+        __slots__ = ()
+
+        def handle_error(
+            self,
+            request: web.BaseRequest,
+            status: int = 500,
+            exc: BaseException | None = None,
+            message: str | None = None,
+        ) -> web.StreamResponse:
+            if status >= 500:
+                super().handle_error(request, status, exc, message)  # our own fault: log it
+            said = "The request cannot be read" if status < 500 else "The emulator failed"
+            answer = _response(json_answer(status, {"error": said}))
+            answer.force_close()
+            return answer
+
+    class JsonServer(web.Server):
+        def __call__(self) -> web.RequestHandler:
+            quiet: dict[str, Any] = {"access_log": None}
+            return JsonHandler(self, loop=asyncio.get_running_loop(), **quiet)
+
+    def make(
+        message: RawRequestMessage, payload: StreamReader, protocol: Any, writer: Any, task: "asyncio.Task[None]"
+    ) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
+
+    return JsonServer(handle, request_factory=make)
+
+
+def _response(answer: EmulatedAnswer) -> "web.StreamResponse":
+    from aiohttp import web
+
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    return web.Response(status=answer.status, headers=answer.headers, body=body)
+
+
+def _hang_up(request: "web.BaseRequest") -> "web.StreamResponse":
+    from aiohttp import web
+
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _is_ours(host: str) -> bool:
+    """Whether a Host header names this machine: a page of another site that resolves to it must get nothing."""
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    return name is not None and is_loopback(name)
