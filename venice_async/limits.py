@@ -81,7 +81,7 @@ class RequestBudget:
 
     def available(self, now: float) -> float:
         """Requests a minute that are left for us, after what other users of the same key take."""
-        return max(1.0, self._limit - self._others.estimate(now))
+        return max(1.0, self._limit - self._others.claim(now))
 
     def wait(self, now: float) -> float:
         """0.0 where a permit is free, else the seconds after which asking again is worth it.
@@ -91,9 +91,8 @@ class RequestBudget:
         """
         if now < self._blocked_until:
             return self._blocked_until - now
-        return max(
-            self._bucket.wait(now, self._rate(now)), self._window_wait(now), self._others.wait(now, self._next_expiry())
-        )
+        window = self._window_wait(now)
+        return max(window, self._bucket.wait(now, self._rate(now)), self._others.wait(now))
 
     def take(self, now: float) -> Permit:
         """Take a permit, to be settled whatever comes of the request. Take one only when `wait` says 0.0."""
@@ -125,11 +124,11 @@ class RequestBudget:
         return self.available(now) / self._window
 
     def _forget(self, now: float) -> None:
+        before = len(self._settled)
         while self._settled and self._settled[0] <= now:
             self._settled.popleft()
-
-    def _next_expiry(self) -> float:
-        return self._settled[0] if self._settled else math.inf
+        if len(self._settled) != before:
+            self._others.left_window(before - len(self._settled))
 
     def _window_wait(self, now: float) -> float:
         if self.used(now) < math.floor(self.available(now)):

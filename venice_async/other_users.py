@@ -1,4 +1,4 @@
-"""How much of a shared limit others use."""
+"""How much of a shared limit others use: other programs with the same key, or our own previous process."""
 
 import math
 from collections import deque
@@ -9,21 +9,25 @@ from venice_async.rate_headers import RateHeaders
 WINDOW_MARGIN: Final = 0.25
 """Seconds that requests are counted longer than needed, against clocks that run at slightly different speeds."""
 
-BLIND_RECHECK: Final = 1.0
+BLIND_RECHECK: Final = 2.5
 """Seconds for which "nothing remains" is believed when the server does not say reliably until when."""
 
 FIXED_WINDOW_PROOF: Final = 5.0
 """Seconds over which an announced reset must stand still before it is believed to be a fixed window's end."""
 
+SAME_RESET: Final = 1.5
+"""Seconds within which two announcements mean the same instant: they are rounded, and travel."""
+
+SMOOTHING_DOWN: Final = 0.1
+KEPT_FREE: Final = 3
+"""Requests that are left to others of what the server says remains: they may come between its answer and our next."""
+
 
 class OtherUsers:
-    """How much of the limit is used by others: other programs with the same key, or our own previous process.
+    """Learned from each answer: others' use = limit - remaining - our own requests.
 
-    From each answer: limit - remaining - our own requests. Knowledge fades over one window, since
-    by then every request that was counted has left it.
+    What an answer says fades over one window: by then every request it counted has left it.
     """
-
-    SMOOTHING_DOWN: Final = 0.1
 
     def __init__(self, window: float) -> None:
         self._window = window
@@ -31,44 +35,55 @@ class OtherUsers:
         self._learned_at = -math.inf
         self._sent: deque[float] = deque()
         self._remaining = math.inf
-        self._sent_since = 0
         self._reset_at = math.inf
         self._reset_since = math.inf
 
     def estimate(self, now: float) -> float:
+        """Requests of others that the server counts at `now`."""
         fade = 1.0 - (now - self._learned_at) / self._window
         return self._level * min(1.0, fade) if fade > 0 else 0.0
 
-    def sent(self, now: float) -> None:
-        self._sent.append(now)
-        self._sent_since += 1
+    def claim(self, now: float) -> float:
+        """What to leave to others: their use and its likely fluctuation, so that they are not crowded out unseen."""
+        use = self.estimate(now)
+        return use + math.sqrt(use)
 
-    def wait(self, now: float, next_expiry: float) -> float:
-        """Seconds until the server's own count of what remains may have room again; 0.0 while it has."""
-        if self._remaining - self._sent_since >= 1:
+    def sent(self, now: float) -> None:
+        """A request of ours leaves."""
+        self._sent.append(now)
+        self._remaining -= 1.0
+
+    def left_window(self, count: int) -> None:
+        """So many of our requests no longer count at the server."""
+        self._remaining += count
+
+    def wait(self, now: float) -> float:
+        """Seconds until there may be room again by the server's own count; 0.0 while there is."""
+        kept = KEPT_FREE if self.estimate(now) >= 1.0 else 0
+        # Since that answer others went on as before; that some of their older requests left the window is a bonus.
+        room = self._remaining - self._level * (now - self._learned_at) / self._window if kept else self._remaining
+        if room - kept >= 1.0:
             return 0.0
-        until = self._learned_at + BLIND_RECHECK
-        if self._is_fixed(now) and self._reset_at > now:
+        # One at a time goes out on no more than hope: each waits for the one before to bring news.
+        until = max(self._learned_at, self._sent[-1] if self._sent else -math.inf) + BLIND_RECHECK
+        if self._is_fixed(now) and self._reset_at > now and room < 1.0:
             until = self._reset_at + WINDOW_MARGIN
-        return max(0.0, min(until, next_expiry) - now)
+        return max(0.0, until - now)
 
     def learn(self, headers: RateHeaders, now: float, *, limit: int, outstanding: int) -> None:
+        """Take over an answer's figures; `outstanding` of our requests are not answered yet."""
         self._watch_reset(headers.reset_in, now)
         if headers.remaining is None:
             return
-        own = self._own(now)
-        level = min(float(limit), max(0.0, limit - headers.remaining - own))
+        level = min(float(limit), max(0.0, limit - headers.remaining - self._own(now)))
         known = self.estimate(now)
-        # Others' requests are believed at once, their absence only slowly: the first costs a refusal, the second time.
-        self._level = level if level > known else known + self.SMOOTHING_DOWN * (level - known)
-        self._remaining = float(headers.remaining)
-        self._sent_since = max(0, outstanding - 1)
+        # Others' requests are believed at once, their absence slowly: the first may cost a refusal, the second time.
+        self._level = level if level > known else known + SMOOTHING_DOWN * (level - known)
+        self._remaining = float(headers.remaining - outstanding)
         self._learned_at = now
 
     def _watch_reset(self, reset_in: float | None, now: float) -> None:
-        if reset_in is None:
-            return
-        if abs(now + reset_in - self._reset_at) > 1.5:
+        if reset_in is not None and abs(now + reset_in - self._reset_at) > SAME_RESET:
             self._reset_at = now + reset_in
             self._reset_since = now
 
@@ -77,9 +92,9 @@ class OtherUsers:
 
     def _own(self, now: float) -> int:
         """Our requests that the server counts at `now`: of its fixed window if it has one, else of the last minute."""
-        while self._sent and self._sent[0] <= now - self._window - 1.0:
+        start = now - self._window - WINDOW_MARGIN
+        if self._is_fixed(now):
+            start = max(start, self._reset_at - self._window - SAME_RESET)
+        while self._sent and self._sent[0] < start:
             self._sent.popleft()
-        if not self._is_fixed(now):
-            return len(self._sent)
-        start = self._reset_at - self._window
-        return sum(sent >= start for sent in self._sent)
+        return len(self._sent)
