@@ -1,0 +1,208 @@
+"""`generate`: checked, priced, asked for, made; and each way in which that fails is told in a sentence."""
+
+import asyncio
+import contextlib
+import os
+import pty
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from venice_async.emulator import Emulator
+
+from .conftest import SCALE, Command, clean_environment
+
+pytestmark = pytest.mark.anyio
+
+FAST = "ltx-2-v2-3-fast-text-to-video"
+SLOW = "longcat-text-to-video"
+GOOD = ("--duration", "6s", "--aspect-ratio", "16:9", "--time-scale", f"{SCALE:g}")
+SLOW_GOOD = ("--duration", "5s", "--aspect-ratio", "16:9", "--time-scale", f"{SCALE:g}")
+
+
+async def test_prints_only_the_path_on_stdout(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """A script that captures stdout has the file's path and nothing else."""
+    ran = await venice("generate", FAST, "A lighthouse", *GOOD, "--yes", "--output", "sea/light.mp4")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'sea' / 'light.mp4'}\n")
+    assert (tmp_path / "sea" / "light.mp4").stat().st_size > 0
+    assert len(emulator.charges) == 1
+
+
+async def test_json_is_one_document(venice: Command, tmp_path: Path) -> None:
+    """With --json stdout is the job as one document, and progress goes to stderr."""
+    ran = await venice("generate", FAST, "A lighthouse", *GOOD, "--yes", "--json", "--key", "light")
+    assert ran.code == 0
+    assert ran.json["state"] == "completed"
+    assert ran.json["key"] == "light"
+    assert ran.json["price_usd"] == 0.39
+    assert Path(ran.json["path"]) == tmp_path / "videos" / "light.mp4"
+    assert "downloading" in ran.err
+
+
+async def test_the_same_key_never_pays_twice(venice: Command, emulator: Emulator) -> None:
+    """A second call with a known key gives the same file and no second charge."""
+    first = await venice("generate", FAST, "A lighthouse", *GOOD, "--yes", "--key", "light")
+    second = await venice("generate", FAST, "A lighthouse", *GOOD, "--yes", "--key", "light")
+    assert (second.code, second.out) == (0, first.out)
+    assert "not paid twice" in second.err
+    assert len(emulator.charges) == 1
+
+
+async def test_a_script_must_approve_the_price(venice: Command, emulator: Emulator) -> None:
+    """Without a terminal, --yes or --budget, it neither asks nor pays nor hangs."""
+    ran = await venice("generate", FAST, "A lighthouse", *GOOD)
+    assert ran.code == 2
+    assert "--yes" in ran.err
+    assert not emulator.requests
+
+
+async def test_a_budget_approves_what_fits(venice: Command, emulator: Emulator) -> None:
+    """--budget pays for what fits under it and refuses what does not."""
+    dear = await venice("generate", FAST, "A lighthouse", *GOOD, "--budget", "0.38")
+    assert (dear.code, len(emulator.charges)) == (1, 0)
+    assert "budget of $0.38" in dear.err
+    cheap = await venice("generate", FAST, "A lighthouse", *GOOD, "--budget", "0.39")
+    assert (cheap.code, len(emulator.charges)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((FAST, "x", "--duration", "6s"), "aspect_ratio: is required by this model. Allowed: 16:9, 9:16."),
+        ((FAST, "x", "--duration", "7s", "--aspect-ratio", "16:9"), "duration: '7s' is not one of this model's."),
+        ((FAST + "er", "x"), f"Did you mean {FAST!r}?"),
+        ((FAST, "x" * 5001, "--duration", "6s", "--aspect-ratio", "16:9"), "this model takes 5000"),
+        (("sora-2-text-to-video", "x", "--duration", "4s", "--aspect-ratio", "16:9"), "is offline at the moment"),
+    ],
+)
+async def test_a_wrong_request_is_refused_before_it_is_paid(
+    venice: Command, emulator: Emulator, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """What the catalogue forbids ends with exit code 1 and a sentence that says what is allowed."""
+    ran = await venice("generate", *arguments, "--yes")
+    assert (ran.code, ran.out) == (1, "")
+    assert sentence in ran.err
+    assert "Traceback" not in ran.err
+    assert not emulator.charges
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--image", "nowhere.png"), "There is no file 'nowhere.png'"),
+        (("--extra", "seed"), "--extra takes NAME=JSON"),
+        (("--extra", "seed={"), "--extra seed is not JSON"),
+        (("--keyframe", "x=a.png"), "--keyframe takes FRAME=FILE_OR_URL"),
+        (("--element", "[]"), "--element takes a JSON object"),
+        (("--confirm-legal-right",), "needs all three confirmations"),
+        (("--budget", "lots"), "--budget takes US dollars"),
+        (("--time-scale", "0"), "--time-scale must be a positive number"),
+        (("--base-url", "http://example.com/api/v1"), "base_url must be https"),
+        (("--base-url", "https://example.com/api/v1", "--time-scale", "9"), "only for an emulator"),
+        (("--no-such-option",), "Unknown option"),
+    ],
+)
+async def test_a_wrong_command_line_is_exit_code_2(
+    venice: Command, emulator: Emulator, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """What cannot be asked so is told before anything is sent."""
+    ran = await venice("generate", FAST, "x", "--yes", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert sentence in ran.err
+    assert "Traceback" not in ran.err
+    assert not emulator.requests
+
+
+async def test_no_key(venice: Command, emulator: Emulator) -> None:
+    """Without VENICE_API_KEY nothing is sent, and the sentence names the variable."""
+    ran = await venice("generate", FAST, "x", *GOOD, "--yes", VENICE_API_KEY="")
+    assert (ran.code, ran.out) == (2, "")
+    assert "VENICE_API_KEY" in ran.err
+    assert not emulator.requests
+
+
+async def test_a_key_that_is_refused(venice: Command, emulator: Emulator) -> None:
+    """A key that the server refuses leaves the job held, unpaid, and says so."""
+    real = "VENICE-INFERENCE-KEY-" + "a" * 40  # the emulator refuses whatever looks real
+    ran = await venice("generate", FAST, "x", *GOOD, "--yes", VENICE_API_KEY=real)
+    assert ran.code == 1
+    assert "Nothing was charged" in ran.err
+    assert real not in ran.err
+    assert not emulator.charges
+
+
+async def test_a_rejected_prompt(venice: Command, emulator: Emulator) -> None:
+    """A content rejection is exit code 1, the server's words, and the job in the document."""
+    ran = await venice("generate", FAST, "forbidden", *GOOD, "--yes", "--json")
+    assert ran.code == 1
+    assert ran.json["state"] == "failed"
+    assert ran.json["error"]["type"] == "ContentRejectedError"
+    assert "content policy" in ran.err
+
+
+async def test_an_existing_file_is_not_overwritten(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """A file at the destination stops the job before it is paid, and stays as it was."""
+    (tmp_path / "light.mp4").write_text("mine")
+    ran = await venice("generate", FAST, "x", *GOOD, "--yes", "--output", "light.mp4")
+    assert ran.code == 1
+    assert "already stands" in ran.err
+    assert (tmp_path / "light.mp4").read_text() == "mine"
+    assert not emulator.charges
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_ends_it_in_order_and_resume_goes_on(
+    venice: Command, emulator: Emulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Ctrl-C and SIGTERM leave a job that `resume` brings home without a second charge."""
+    stopped = await venice("generate", SLOW, "x", *SLOW_GOOD, "--yes", "--key", "x", until="queued ", send=number)
+    assert (stopped.code, stopped.out) == (code, "")
+    assert f"venice-async resume --ledger venice-jobs.sqlite3 --base-url {emulator.url}" in stopped.err
+    assert "Traceback" not in stopped.err
+    resumed = await venice("resume", "--time-scale", f"{SCALE:g}")
+    assert resumed.code == 0
+    assert (tmp_path / "videos" / "x.mp4").is_file()
+    assert len(emulator.charges) == 1
+
+
+@pytest.mark.parametrize(("reply", "code", "charges"), [("y\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0), ("\x03", 130, 0)])
+async def test_a_person_is_asked_for_the_price(
+    emulator: Emulator, tmp_path: Path, reply: str, code: int, charges: int
+) -> None:
+    """At a terminal the price is shown, and only a yes pays."""
+    ours, theirs = pty.openpty()
+    environment = clean_environment(VENICE_API_KEY="emulated", VENICE_BASE_URL=emulator.url, TERM="xterm")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "venice_async", "generate", FAST, "A lighthouse", *GOOD,
+        cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: _own_terminal(theirs),
+    )  # fmt: skip
+    os.close(theirs)
+    seen = await asyncio.to_thread(_read_until, ours, b"[y/N] ")
+    assert b"Pay $0.39 for this video?" in seen
+    os.write(ours, reply.encode())
+    rest = asyncio.create_task(asyncio.to_thread(_read_until, ours, None))
+    assert await process.wait() == code
+    await rest
+    os.close(ours)
+    assert len(emulator.charges) == charges
+
+
+def _own_terminal(terminal: int) -> None:
+    import fcntl
+    import termios
+
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)  # so that the Ctrl-C character becomes SIGINT
+
+
+def _read_until(terminal: int, text: bytes | None) -> bytes:
+    seen = b""
+    with contextlib.suppress(OSError):  # the other end was closed
+        while text is None or text not in seen:
+            piece = os.read(terminal, 4096)
+            if not piece:
+                break
+            seen += piece
+    return seen

@@ -1,0 +1,62 @@
+"""Values as a person reads them."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from venice_async.cli.words import full, money, name_of, near, size, span, values
+from venice_async.errors import Charge, ConfigurationError, ContentRejectedError
+from venice_async.jobs import JobRecord
+from venice_async.models import VideoRequest
+from venice_async.wire.stored import request_to_text
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [("0.35", "$0.35"), ("2", "$2.00"), ("0.0625", "$0.0625"), ("100", "$100.00"), ("0", "$0.00"), ("1E+2", "$100.00")],
+)
+def test_money(usd: str, text: str) -> None:
+    """Cents at least, and never rounded."""
+    assert money(Decimal(usd)) == text
+
+
+def test_the_unknown_is_a_dash() -> None:
+    """What is not known is not told as nothing."""
+    assert (money(None), size(None), span(None)) == ("-", "-", "-")
+
+
+def test_sizes_and_spans() -> None:
+    """Decimal units, and minutes with seconds."""
+    assert (size(28_400), size(2_000_000)) == ("28 kB", "2.0 MB")
+    assert (span(0.4), span(62), span(3723), span(-5)) == ("0:00", "1:02", "1:02:03", "0:00")
+
+
+def test_choices_are_shortened() -> None:
+    """A run of seconds becomes a range, others share their unit, and words stay words."""
+    assert values(f"{number}s" for number in range(4, 16)) == "4-15s"
+    assert values(["5s", "10s", "auto", "-1"]) == "5/10s auto -1"
+    assert values([]) == ""
+
+
+def test_a_job_without_a_key_goes_by_its_prompt() -> None:
+    """The prompt names it, on one line and without control characters."""
+    text = request_to_text(VideoRequest(model="m", prompt="A \x1b[2Jsea\n" + "x" * 100))
+    record = JobRecord(id="1f", key="1f", model="m", request=text, output="o")
+    assert name_of(record).startswith("A  [2Jsea xxx")
+    assert len(name_of(record)) <= 61
+    assert name_of(JobRecord(id="1f", key="mine", model="m", request=text, output="o")) == "mine"
+
+
+def test_a_sentence_ends_before_the_next_begins() -> None:
+    """The server's words get their full stop; what a wrong setting costs goes without saying."""
+    error = ContentRejectedError("It said no", charge=Charge.REFUNDED)
+    assert full(error) == "It said no. The charge was refunded. Change the prompt or the media."
+    assert full(ConfigurationError("No key.", advice="Set it.")) == "No key. Set it."
+
+
+def test_paths_are_told_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What lies in the working folder is told from there."""
+    monkeypatch.chdir(tmp_path)
+    assert near(str(tmp_path / "videos" / "a.mp4")) == "videos/a.mp4"
+    assert near("/elsewhere/a.mp4") == "/elsewhere/a.mp4"

@@ -1,0 +1,3 @@
+from venice_async.cli import main
+
+raise SystemExit(main())

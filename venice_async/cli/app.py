@@ -1,0 +1,281 @@
+"""The commands and their options. Each imports what it runs only when it is called."""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from venice_async.cli.options import DEFAULT_LEDGER, Json, Ledger, OutputDir, RequestOptions, ServerOptions, Texts
+from venice_async.cli.running import run
+from venice_async.cli.terminal import Terminal, guarded
+from venice_async.errors import ConfigurationError
+
+_USUAL_SERVER = ServerOptions()
+_NO_FIELDS = RequestOptions()
+
+Model = Annotated[str, Parameter(help="A model's id, from `venice-async models`.")]
+Prompt = Annotated[str | None, Parameter(help="What to show. Upscale models take none.", show_default=False)]
+Kind = Annotated[
+    Literal["text-to-video", "image-to-video", "video"] | None,
+    Parameter(name="--type", help="What a video is made from."),
+]
+Seed = Annotated[int, Parameter(help="The same seed gives the same jobs their durations.")]
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("venice-async")
+
+
+app = App(
+    name="venice-async",
+    help="Make videos with the Venice.ai video API, many at once, each paid for once. Begin with: venice-async demo",
+    version=_version,
+    result_action="return_value",
+    print_error=False,
+    exit_on_error=False,
+    default_parameter=Parameter(negative_bool=(), negative_iterable=(), negative_none=()),
+)
+
+
+def run_app(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    problem = ""
+    try:
+        code = app(list(arguments))
+        return code if isinstance(code, int) else 0
+    except CycloptsError as error:
+        problem = str(error)
+    sys.stderr.write(f"venice-async: {problem} See: venice-async {_named(arguments)}--help\n")
+    return 2
+
+
+def _named(arguments: Sequence[str]) -> str:
+    known = [word for word in arguments[:1] if word in app]
+    return "".join(f"{word} " for word in known)
+
+
+@app.command
+def demo(
+    *,
+    output_dir: Annotated[Path, Parameter(help="A new folder; where it exists, one with a number.")] = Path(
+        "venice-demo"
+    ),
+    seed: Seed = 7,
+    json: Json = False,
+    plain: Annotated[bool, Parameter(help="Lines instead of a live view.", show_default=False)] = False,
+) -> int:
+    """See it work: twelve jobs against an emulated Venice inside this process. No key, no network, no money."""
+    terminal = Terminal(document=json, plain=plain)
+
+    def work() -> int:
+        from venice_async.cli.demo import demo as run_demo
+
+        return run(run_demo(output_dir, terminal, seed=seed))
+
+    return guarded(terminal, work)
+
+
+@app.command
+def generate(
+    model: Model,
+    prompt: Prompt = None,
+    /,
+    *,
+    fields: RequestOptions = _NO_FIELDS,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="The video's file; beside --output-dir, a name in it.")
+    ] = None,
+    output_dir: OutputDir = None,
+    key: Annotated[str | None, Parameter(help="Your name for this job: the same key never pays twice.")] = None,
+    budget: Annotated[
+        str | None, Parameter(help="US dollars that all jobs of the ledger may cost together; approves this price.")
+    ] = None,
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Pay without asking.", show_default=False)] = False,
+    ledger: Ledger = DEFAULT_LEDGER,
+    server: ServerOptions = _USUAL_SERVER,
+    json: Json = False,
+) -> int:
+    """Make one video: check it, show its price and ask, then make it and print its path.
+
+    Without a terminal to ask at, the price must be approved beforehand: with --yes, or with --budget.
+    """
+    terminal = Terminal(document=json)
+
+    def work() -> int:
+        from venice_async.cli.generate import Order
+        from venice_async.cli.generate import generate as run_generate
+
+        order = Order(
+            request=fields.request(model, prompt),
+            server=server,
+            ledger=ledger,
+            output_dir=output_dir,
+            output=output,
+            key=key,
+            budget_usd=_dollars(budget),
+            approved=yes,
+        )
+        return run_generate(order, terminal)
+
+    return guarded(terminal, work)
+
+
+@app.command
+def quote(
+    model: Model,
+    /,
+    *,
+    duration: Annotated[str | None, Parameter(help="Such as 5s.")] = None,
+    aspect_ratio: Annotated[str | None, Parameter(help="Such as 16:9.")] = None,
+    resolution: Annotated[str | None, Parameter(help="Such as 720p.")] = None,
+    audio: Annotated[bool | None, Parameter(negative="--no-audio", help="With or without sound.")] = None,
+    upscale_factor: Annotated[int | None, Parameter(help="1, 2 or 4; upscale models only.")] = None,
+    video: Annotated[str | None, Parameter(help="The video to upscale: a file or a URL.")] = None,
+    reference_video_total_duration: Annotated[float | None, Parameter(help="Seconds of all reference videos.")] = None,
+    reference_image_count: Annotated[int | None, Parameter(help="How many reference images.")] = None,
+    input_height: Annotated[int | None, Parameter(help="Height of the source video in pixels.")] = None,
+    server: ServerOptions = _USUAL_SERVER,
+    json: Json = False,
+) -> int:
+    """Ask for a price. Makes nothing, charges nothing."""
+    terminal = Terminal(document=json)
+
+    def work() -> int:
+        from venice_async.cli.catalogue import show_quote
+        from venice_async.cli.requests import media_or_none
+        from venice_async.models import QuoteRequest
+
+        inputs = QuoteRequest(
+            model=model,
+            duration=duration,
+            aspect_ratio=aspect_ratio,
+            resolution=resolution,
+            audio=audio,
+            upscale_factor=upscale_factor,
+            video_url=media_or_none(video),
+            reference_video_total_duration=reference_video_total_duration,
+            reference_image_count=reference_image_count,
+            input_height=input_height,
+        )
+        return run(show_quote(server, inputs, terminal))
+
+    return guarded(terminal, work)
+
+
+@app.command
+def models(
+    *,
+    kind: Kind = None,
+    privacy: Annotated[str | None, Parameter(help="Such as private or anonymized.")] = None,
+    search: Annotated[str, Parameter(help="Part of an id or a name.", show_default=False)] = "",
+    server: ServerOptions = _USUAL_SERVER,
+    json: Json = False,
+) -> int:
+    """List the models with what they take. Needs no key."""
+    terminal = Terminal(document=json)
+
+    def work() -> int:
+        from venice_async.cli.catalogue import ModelFilter, list_models
+
+        return run(list_models(server, ModelFilter(kind=kind, privacy=privacy, search=search), terminal))
+
+    return guarded(terminal, work)
+
+
+@app.command
+def jobs(*, ledger: Ledger = DEFAULT_LEDGER, json: Json = False) -> int:
+    """List every job of a ledger: state, price, and where the video is or why there is none."""
+    terminal = Terminal(document=json)
+
+    def work() -> int:
+        from venice_async.cli.ledgers import list_jobs
+
+        return run(list_jobs(ledger, terminal))
+
+    return guarded(terminal, work)
+
+
+@app.command
+def unknown(*, ledger: Ledger = DEFAULT_LEDGER, json: Json = False) -> int:
+    """List the jobs of which nobody can tell whether they were taken and charged."""
+    terminal = Terminal(document=json)
+
+    def work() -> int:
+        from venice_async.cli.ledgers import list_unknown
+
+        return run(list_unknown(ledger, terminal))
+
+    return guarded(terminal, work)
+
+
+@app.command
+def resume(
+    *,
+    ledger: Ledger = DEFAULT_LEDGER,
+    held: Annotated[
+        bool, Parameter(help="Also those that wait for a person, because their cause is gone.", show_default=False)
+    ] = False,
+    server: ServerOptions = _USUAL_SERVER,
+    json: Json = False,
+) -> int:
+    """Go on with everything unfinished in a ledger. Jobs that were paid for are not paid again."""
+    terminal = Terminal(document=json)
+
+    def work() -> int:
+        from venice_async.cli.resume import resume as run_resume
+
+        return run(run_resume(ledger, server, terminal, release=held))
+
+    return guarded(terminal, work)
+
+
+@app.command
+def emulator(
+    *,
+    host: Annotated[str, Parameter(help="An address of this machine; no other is served.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="0 takes a free one.")] = 8402,
+    time_scale: Annotated[float, Parameter(help="Job seconds per real second.")] = 50.0,
+    seed: Seed = 0,
+    limits: Annotated[
+        str, Parameter(help="Such as queue=40,retrieve=120,failures=20,window=30.", show_default=False)
+    ] = "",
+    faults: Annotated[
+        Texts,
+        Parameter(
+            name="--fault",
+            help="What goes wrong, such as 503:from=20,to=65 or cut:times=2; may be repeated.",
+            show_default=False,
+        ),
+    ] = (),
+) -> int:
+    """Serve an emulated Venice on this machine, to develop and test against for free, until Ctrl-C."""
+    terminal = Terminal()
+
+    def work() -> int:
+        from venice_async.cli.running import Stopped
+        from venice_async.cli.serve import EmulatorOptions, serve
+
+        options = EmulatorOptions(host=host, port=port, time_scale=time_scale, seed=seed, limits=limits, faults=faults)
+        try:
+            return run(serve(options, terminal))
+        except Stopped:
+            return 0  # being stopped is how a server ends
+
+    return guarded(terminal, work)
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    amount = Decimal("nan")
+    with contextlib.suppress(InvalidOperation):
+        amount = Decimal(text.removeprefix("$"))
+    if not (amount.is_finite() and amount >= 0):
+        raise ConfigurationError(f"--budget takes US dollars such as 2.50, not {text!r}.")
+    return amount

@@ -1,0 +1,111 @@
+"""`generate`: one video, from its check and its price to the file."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from attrs import frozen
+
+from venice_async.catalog import Catalog
+from venice_async.cli.live import watching
+from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
+from venice_async.cli.records import record_document
+from venice_async.cli.resume import at_rest, interruptible, resume_command, unfinished
+from venice_async.cli.running import run
+from venice_async.cli.terminal import Terminal
+from venice_async.cli.words import money, size
+from venice_async.errors import ConfigurationError
+from venice_async.handle import Job
+from venice_async.jobs import JobRecord, JobState
+from venice_async.ledger import SqliteLedger
+from venice_async.manager import JobManager
+from venice_async.models import VideoRequest
+
+
+@frozen(kw_only=True)
+class Order:
+    """One video that was asked for, and under which conditions."""
+
+    request: VideoRequest
+    server: ServerOptions
+    ledger: Path
+    output_dir: Path | None = None
+    output: Path | None = None
+    key: str | None = None
+    budget_usd: Decimal | None = None
+    approved: bool = False
+
+    def place(self) -> tuple[Path, str | None]:
+        """The folder and the name in it. A file alone names its own folder."""
+        if self.output is None or self.output_dir is not None:
+            name = None if self.output is None else str(self.output)
+            return self.output_dir or DEFAULT_OUTPUT_DIR, name
+        return self.output.parent, self.output.name
+
+
+def generate(order: Order, terminal: Terminal) -> int:
+    """Check, price, ask, make. Raises VeniceError for whatever stops it before there is a job."""
+    if not (order.approved or terminal.can_ask or order.budget_usd is not None):
+        raise ConfigurationError(
+            "There is no terminal to ask at whether the price is all right.",
+            advice="Approve any price with --yes, or give a limit with --budget USD.",
+        )
+    order.server.client(needs_key=True)
+    known = run(_known(order))
+    if known is None:
+        price = run(_price(order))
+        terminal.note(f"{order.request.model}: {money(price)}")
+        if not order.approved and terminal.can_ask and not terminal.ask(f"Pay {money(price)} for this video?"):
+            terminal.note("Not sent; nothing was charged.")
+            return 1
+    else:
+        terminal.note(f"The key {order.key!r} is known: this goes on with that job, and is not paid twice.")
+    return run(_make(order, terminal))
+
+
+async def _known(order: Order) -> JobRecord | None:
+    """The job that has this key already."""
+    if order.key is None or not order.ledger.exists():
+        return None
+    ledger = SqliteLedger(order.ledger)
+    await ledger.open()
+    try:
+        return next((record for record in await ledger.records() if record.key == order.key), None)
+    finally:
+        await ledger.aclose()
+
+
+async def _price(order: Order) -> Decimal:
+    async with order.server.client() as client:
+        Catalog(await client.models()).check(order.request)
+        return (await client.quote(order.request)).usd
+
+
+async def _make(order: Order, terminal: Terminal) -> int:
+    folder, name = order.place()
+    async with (
+        interruptible(terminal, order.ledger, order.server),
+        order.server.client() as client,
+        JobManager(client, ledger=order.ledger, output_dir=folder, budget_usd=order.budget_usd) as jobs,
+        watching(jobs, client, terminal),
+    ):
+        job = await jobs.submit(order.request, key=order.key, output=name)
+        await at_rest(job)
+        left = unfinished(jobs)
+    code = _report(job, terminal)
+    if left:
+        terminal.note(f"{left} other jobs of this ledger go on with: {resume_command(order.ledger, order.server)}")
+    return code
+
+
+def _report(job: Job, terminal: Terminal) -> int:
+    record = job.record
+    terminal.tell(record_document(record))
+    if job.error is not None:
+        terminal.fail(job.error)
+        return 1
+    if record.state is not JobState.COMPLETED:
+        terminal.note(f"The job is {record.state.value}; it goes on at the next start.")
+        return 1
+    terminal.note(f"{size(record.size)}, {money(record.price_usd)}")
+    terminal.result(record.output)
+    return 0
