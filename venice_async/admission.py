@@ -16,30 +16,33 @@ class Admission:
         self._line: deque[str] = deque()
         self._delayed: list[tuple[float, int, str]] = []
         self._order = itertools.count()
-        self._gone: set[str] = set()
+        self._waiting: set[str] = set()
         self._in_flight = 0
 
     def __len__(self) -> int:
-        return len(self._line) + len(self._delayed) - len(self._gone)
+        return len(self._waiting)
 
     def add(self, job_id: str) -> None:
         """Put a job at the end of the line."""
+        self._waiting.add(job_id)
         self._line.append(job_id)
 
     def put_back(self, job_id: str, *, now: float, delay: float) -> None:
         """A job whose call was certainly not processed: before the line again, after the delay."""
+        self._waiting.add(job_id)
         heapq.heappush(self._delayed, (now + delay, next(self._order), job_id))
 
     def discard(self, job_id: str) -> None:
-        """A job that must not be sent any more."""
-        self._gone.add(job_id)
+        """A job that must not be sent any more; nothing happens where it does not wait."""
+        self._waiting.discard(job_id)
 
     def clear(self) -> list[str]:
         """Take everything out of the line."""
-        taken = [job_id for job_id in (*(entry[2] for entry in self._delayed), *self._line) if job_id not in self._gone]
+        entries = (*(entry[2] for entry in sorted(self._delayed)), *self._line)
+        taken = [job_id for job_id in dict.fromkeys(entries) if job_id in self._waiting]
         self._line.clear()
         self._delayed.clear()
-        self._gone.clear()
+        self._waiting.clear()
         return taken
 
     def wait(self, now: float) -> float:
@@ -62,6 +65,7 @@ class Admission:
             job_id = self._line.popleft()
         else:
             return None
+        self._waiting.discard(job_id)
         self._in_flight += 1
         return job_id
 
@@ -70,7 +74,7 @@ class Admission:
         self._in_flight -= 1
 
     def _drop_gone(self) -> None:
-        while self._line and self._line[0] in self._gone:
-            self._gone.discard(self._line.popleft())
-        while self._delayed and self._delayed[0][2] in self._gone:
-            self._gone.discard(heapq.heappop(self._delayed)[2])
+        while self._line and self._line[0] not in self._waiting:
+            self._line.popleft()
+        while self._delayed and self._delayed[0][2] not in self._waiting:
+            heapq.heappop(self._delayed)

@@ -73,7 +73,7 @@ def shape_problems(request: VideoRequest) -> list[Problem]:
     problems = [
         Problem(field=name, message="must be an http(s) or data: URL; give a local file as MediaFile.from_path(...).")
         for name, media in media_of(request)
-        if not isinstance(media, MediaFile) and not media.startswith(("https://", "http://", "data:"))
+        if not isinstance(media, MediaFile) and not media.lower().startswith(("https://", "http://", "data:"))
     ]
     for name in ("prompt", "negative_prompt"):
         length = len(getattr(request, name) or "")
@@ -141,6 +141,6 @@ def _choice(name: str, value: str | None, allowed: tuple[str, ...], *, required:
     elif not allowed:
         yield Problem(field=name, message="is refused by this model: leave it out.")
     elif value not in allowed:
-        near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.4)  # YAML reads 16:9 as a number
         message = f"{value!r} is not one of this model's."
         yield Problem(field=name, message=message, allowed=allowed, nearest=near[0] if near else None)

@@ -1,8 +1,6 @@
 """Deletes at the server what is safe on disk: one at a time, in the background, and never a job's failure."""
 
 import asyncio
-import contextlib
-from collections import deque
 
 from venice_async.errors import VeniceError
 from venice_async.jobs import JobRecord
@@ -15,21 +13,25 @@ _BELIEVE_AFTER = 3
 class Cleaner:
     """What it cannot delete stays marked in the ledger and is tried again at the next start."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, *, enabled: bool = True) -> None:
         self._runner = runner
-        self._waiting: deque[JobRecord] = deque()
+        self._enabled = enabled
+        self._waiting: dict[str, JobRecord] = {}
         self._work = asyncio.Event()
         self._closing = False
         self._refusals = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work, where it is enabled."""
+        if not self._enabled:
+            return
         self._task = asyncio.create_task(self._run(), name="venice-cleaner")
 
     def add(self, record: JobRecord) -> None:
-        """A completed job whose media at the server may be deleted."""
-        self._waiting.append(record)
+        """A completed job whose media at the server may be deleted. Adding it twice deletes it once."""
+        if self._enabled:
+            self._waiting[record.id] = record
         self._work.set()
 
     async def _run(self) -> None:
@@ -38,7 +40,7 @@ class Cleaner:
                 self._work.clear()
                 await self._work.wait()
                 continue
-            await self._clean(self._waiting.popleft())
+            await self._clean(self._waiting.pop(next(iter(self._waiting))))
 
     async def _clean(self, record: JobRecord) -> None:
         by_link = record.download_url is not None
@@ -59,5 +61,5 @@ class Cleaner:
         self._work.set()
         await asyncio.wait({self._task}, timeout=patience)
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        # Waited for and not awaited: what broke here is no reason for a shutdown to fail.
+        await asyncio.wait({self._task})

@@ -17,9 +17,11 @@ from venice_async.errors import (
     APIConnectionError,
     Charge,
     ConfigurationError,
+    InvalidRequestError,
     RateLimitError,
     ReplyLostError,
     ServerError,
+    UnexpectedReplyError,
     VeniceError,
 )
 from venice_async.exchanger import Exchanger
@@ -110,18 +112,17 @@ class VeniceClient:
         return await self.again(lambda: self._queue_once(call, request.model), retry, safe=_not_processed)
 
     async def _queue_once(self, call: Call, model: str, ticket: Ticket | None = None) -> QueuedVideo:
-        failure: ReplyLostError
         partial = bytearray()
+        failure: VeniceError
         try:
             head, body = await self._whole(call, Kind.QUEUE, ticket, partial=partial)
             return replies.queued_of(head, body, model=model)
-        except ReplyLostError as lost:
-            failure = lost
-        salvaged = replies.salvaged_of(bytes(partial), model=model)
-        if salvaged is not None:
-            return salvaged
-        failure.charge = Charge.UNVERIFIED
-        failure.advice = "Do not send it again blindly: look at the account's usage first."
+        except (ReplyLostError, UnexpectedReplyError) as error:
+            failure = _unsettled(error)
+        if failure.charge is Charge.UNVERIFIED:
+            salvaged = replies.salvaged_of(bytes(partial), model=model)
+            if salvaged is not None:
+                return salvaged
         raise failure
 
     async def queue_with(self, ticket: Ticket, request: VideoRequest) -> QueuedVideo:
@@ -154,9 +155,10 @@ class VeniceClient:
     async def download(self, video: QueuedVideo) -> AsyncIterator[VideoBody]:
         """The file behind a private `download_url`, without any credential. The server allows only a few such requests.
 
-        Raises GoneError or NotFoundError for a link that is used up or expired.
+        Raises GoneError or NotFoundError for a link that is used up or expired, and InvalidRequestError
+        for a video that has no link: `retrieve` delivers that one.
         """
-        call = calls.download_call(check_link(video.download_url or "", base_url=self.base_url))
+        call = calls.download_call(self._link_of(video))
         async with self.exchanger.open(call, Kind.OTHER) as reply:
             yield VideoBody(reply.head, reply.chunks())
 
@@ -165,7 +167,7 @@ class VeniceClient:
 
         A link that is gone already (404, 410) counts as done.
         """
-        call = calls.revoke_call(check_link(video.download_url or "", base_url=self.base_url))
+        call = calls.revoke_call(self._link_of(video))
         await self._whole(call, Kind.OTHER, accepted=(404, 410))
 
     async def complete(self, video: QueuedVideo) -> bool:
@@ -185,8 +187,13 @@ class VeniceClient:
         """
         self.check_credential()
         call = calls.transcribe_call(self.base_url, url, response_format=response_format)
-        head, body = await self._whole(call, Kind.OTHER)
-        return replies.transcript_of(head, body)
+        failure: VeniceError
+        try:
+            head, body = await self._whole(call, Kind.OTHER)
+            return replies.transcript_of(head, body)
+        except (ReplyLostError, UnexpectedReplyError) as error:
+            failure = _unsettled(error)
+        raise failure
 
     async def models(self) -> tuple[VideoModel, ...]:
         """The catalogue of video models with their constraints (`GET /models?type=video`). Free; no key needed."""
@@ -227,7 +234,13 @@ class VeniceClient:
     ) -> tuple[ReplyHead, bytes]:
         async with self.exchanger.open(call, kind, ticket, accepted=accepted) as reply:
             body = await whole_body(reply, into=partial)
-            return reply.head, self.exchanger.redacted(body)
+            return reply.head, body
+
+    def _link_of(self, video: QueuedVideo) -> str:
+        if video.download_url is None:
+            sentence = "This video has no private link: retrieve delivers it."
+            raise InvalidRequestError(sentence, problems=(sentence,))
+        return check_link(video.download_url, base_url=self.base_url)
 
     def check_credential(self) -> None:
         """Raises ConfigurationError where there is nothing to pay with: before anything else is done."""
@@ -285,6 +298,14 @@ def _passes(error: VeniceError) -> bool:
 
 def _not_processed(error: VeniceError) -> bool:
     return error.transient and error.charge is Charge.NONE
+
+
+def _unsettled(error: ReplyLostError | UnexpectedReplyError) -> VeniceError:
+    """A paid call's good answer that is lost or not understood leaves open whether it was taken: say so."""
+    if isinstance(error, ReplyLostError) or 200 <= error.status < 300:
+        error.charge = Charge.UNVERIFIED
+        error.advice = "Do not send it again blindly: look at the account's usage first."
+    return error
 
 
 def _auth_from(api_key: str | None, auth: Auth | None) -> Auth:

@@ -67,15 +67,12 @@ class Charge(enum.Enum):
     @property
     def sentence(self) -> str:
         """The same as a short sentence for a person."""
-        return _CHARGE_SENTENCES[self]
-
-
-_CHARGE_SENTENCES = {
-    Charge.NONE: "Nothing was charged.",
-    Charge.REFUNDED: "The charge was refunded.",
-    Charge.CHARGED: "It was charged.",
-    Charge.UNVERIFIED: "Whether it was charged is not known.",
-}
+        return {
+            Charge.NONE: "Nothing was charged.",
+            Charge.REFUNDED: "The charge was refunded.",
+            Charge.CHARGED: "It was charged.",
+            Charge.UNVERIFIED: "Whether it was charged is not known.",
+        }[self]
 
 
 class VeniceError(Exception):
@@ -180,11 +177,9 @@ class AuthenticationError(APIStatusError):
 class PaymentRequiredError(APIStatusError):
     """402: no balance, or the key's spending limit is reached.
 
-    `payment` holds what the answer says beyond its text, as data: the x402 discovery
-    (`x402Version`, `accepts`, `authOptions`), or the wallet form (`currentBalanceUsd`,
-    `minimumTopUpUsd`, `suggestedTopUpUsd`, `topUpInstructions`), with the decoded
-    PAYMENT-REQUIRED header under `payment_required` where one was sent. Amounts and addresses in
-    it are the server's claims: check them before paying anything.
+    `payment` holds what the answer says beyond its text: the x402 discovery (`x402Version`, `accepts`, `authOptions`)
+    or the wallet form (`currentBalanceUsd`, `minimumTopUpUsd`, ...), and the decoded PAYMENT-REQUIRED header as
+    `payment_required`. Amounts and addresses in it are the server's claims: check them before paying anything.
     """
 
     advice = "Top up the balance or raise the key's spending limit, then try again."
@@ -201,10 +196,7 @@ class NotFoundError(APIStatusError):
 
 
 class ConsentRequiredError(APIStatusError):
-    """409 needs_consent: a person must read `policy_text` before this model takes these media.
-
-    Nothing is charged on this answer. The package never consents by itself.
-    """
+    """409 needs_consent: a person must read `policy_text` first. Nothing is charged; we never consent by ourselves."""
 
     advice = "Have a person read policy_text, then send the same request with the three confirmations."
     status = 409
@@ -238,10 +230,7 @@ class UnsupportedMediaTypeError(APIStatusError):
 
 
 class ContentRejectedError(APIStatusError):
-    """422: the prompt or the media were refused, by Venice or by the model's provider.
-
-    `credits_refunded` is the server's word, or None where it says nothing.
-    """
+    """422: the prompt or the media were refused. `credits_refunded` is the server's word, None where it is silent."""
 
     advice = "Change the prompt or the media."
     status = 422
@@ -345,10 +334,7 @@ class JobHeldError(JobError):
 
 
 class UnknownOutcomeError(JobError):
-    """The paid call was sent and its answer never came: nobody can tell whether it was taken.
-
-    It is never sent again by itself, and its price stays reserved.
-    """
+    """Nobody can tell whether the paid call was taken: it is never sent again by itself, and its price stays reserved."""
 
     charge = Charge.UNVERIFIED
     advice = "Look at the account's usage, then decide: `venice-async unknown`."

@@ -55,16 +55,16 @@ class EventHub:
     def __init__(self) -> None:
         self._all: set[EventStream] = set()
         self._by_job: dict[str, set[EventStream]] = {}
+        self._ended = False
 
     def listen(self, job_id: str | None = None) -> EventStream:
-        """A new stream, from now on: of one job, or of everything."""
-        if job_id is None:
-            stream = EventStream(self._all.discard)
-            self._all.add(stream)
-            return stream
-        listeners = self._by_job.setdefault(job_id, set())
+        """A new stream, from now on: of one job, or of everything. Once everything is over it is at its end."""
+        listeners = self._all if job_id is None else self._by_job.setdefault(job_id, set())
         stream = EventStream(listeners.discard)
-        listeners.add(stream)
+        if self._ended:
+            stream.end()
+        else:
+            listeners.add(stream)
         return stream
 
     def emit(self, event: JobEvent) -> None:
@@ -81,6 +81,7 @@ class EventHub:
 
     def end(self) -> None:
         """Everything is over."""
+        self._ended = True
         for stream in self._all:
             stream.end()
         for job_id in list(self._by_job):

@@ -5,10 +5,13 @@ from types import TracebackType
 
 from venice_async.auth import Auth
 from venice_async.bodies import error_body
+from venice_async.errors import VeniceError
 from venice_async.governor import Governor, Kind, Ticket
+from venice_async.links import link_secrets
 from venice_async.transport import Reply, Transport
-from venice_async.wire.exchange import Call, Channel
+from venice_async.wire.exchange import Call, Channel, ReplyHead
 from venice_async.wire.failures import failure_of
+from venice_async.wire.text import redacted
 
 
 class Exchanger:
@@ -36,11 +39,12 @@ class Exchanger:
             name=call.name, method=call.method, url=call.url, channel=call.channel, headers=headers, body=call.body
         )
 
-    def redacted(self, body: bytes) -> bytes:
-        """The body without the credential, in case the server repeats it in a text that is shown."""
-        for secret in self._auth.secrets():
-            body = body.replace(secret.encode(), b"***")
-        return body
+    def failure(self, call: Call, head: ReplyHead, body: bytes) -> VeniceError:
+        """The error that a bad answer means, without the secrets that the server may repeat in it."""
+        secrets = (*self._auth.secrets(), *(link_secrets(call.url) if call.channel is Channel.MEDIA else ()))
+        headers = {name: redacted(value, secrets) for name, value in head.headers.items()}
+        text = redacted(body.decode("latin-1"), secrets)  # latin-1 keeps every byte as it is, whatever the charset
+        return failure_of(call.name, ReplyHead(status=head.status, headers=headers), text.encode("latin-1"))
 
 
 class Opened:
@@ -69,10 +73,10 @@ class Opened:
                 governor.settle(ticket, reply.head)
                 return reply
             try:
-                body = self._exchanger.redacted(await error_body(reply))
+                body = await error_body(reply)
             finally:
                 await self._exchange.__aexit__(None, None, None)
-            error = failure_of(self._call.name, reply.head, body)
+            error = self._exchanger.failure(self._call, reply.head, body)
             governor.settle(ticket, reply.head, error)
             raise error
         finally:

@@ -7,11 +7,11 @@ from attrs import define
 
 from venice_async.alarm import Alarm
 from venice_async.clock import Clock
-from venice_async.errors import APIStatusError, FailureBlockError, RateLimitError, VeniceError
+from venice_async.errors import FailureBlockError, RateLimitError, VeniceError
 from venice_async.limits import FailureBudget, Permit, RateHeaders, RateLimits, RequestBudget
 from venice_async.wire.exchange import ReplyHead
 
-QUEUE_BURST = 5
+QUEUE_BURST = 10
 RETRIEVE_BURST = 6
 """Requests that may leave at once after a pause; more would be followed by a silence as long as what was saved."""
 
@@ -89,16 +89,18 @@ class Governor:
         said = RateHeaders.parse(head.headers, wall=self._clock.wall())
         if budget:
             budget.learn(said, now)
-        self._judge(error, said, budget, now)
+        self._judge(head.status, error, said, budget, now)
 
-    def _judge(self, error: VeniceError | None, said: RateHeaders, budget: RequestBudget | None, now: float) -> None:
+    def _judge(
+        self, status: int, error: VeniceError | None, said: RateHeaders, budget: RequestBudget | None, now: float
+    ) -> None:
         if isinstance(error, FailureBlockError):
             self.failures.blocked(now)
         elif isinstance(error, RateLimitError):
             if budget:
                 # A little late on purpose: the announced instant is rounded, and ours is not the server's clock.
                 budget.block(now + (said.retry_after or said.reset_in or 1.0) + 0.25)
-        elif isinstance(error, APIStatusError):
+        elif status >= 400:  # also one that the caller is content with, such as the 404 of a clean-up
             self.failures.failed(now)
         elif error is None:
             self.failures.succeeded(now)

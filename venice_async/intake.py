@@ -28,6 +28,7 @@ class Intake:
         self._budget = budget
         self._prices = PriceList(client)
         self._outputs: set[str] = set()
+        self._output_of: dict[str, str] = {}
         self._catalog: Catalog | None = None
         self._catalog_turn = asyncio.Lock()
 
@@ -44,6 +45,7 @@ class Intake:
         Raises InvalidRequestError for what the model would refuse and for a name outside the output folder.
         """
         self._client.check_credential()
+        _check_key(key)
         (await self.catalog()).check(request)
         job_id = secrets.token_hex(8)
         destination = safe_destination(self._output_dir, output or _default_name(request, key, job_id))
@@ -78,20 +80,36 @@ class Intake:
         if self._overwrite is Overwrite.REFUSE and os.path.lexists(record.output):
             raise DestinationExistsError(f"Something already stands at {record.output}.")
         self._budget.reserve(record.id, record.price_usd)
-        self._outputs.add(record.output)
+        self._take_output(record)
 
     def give_back(self, record: JobRecord) -> None:
         """A record that was claimed and not kept."""
-        self._outputs.discard(record.output)
+        self._free_output(record.id)
         self._budget.forget(record.id)
 
     def follow(self, record: JobRecord) -> None:
         """Keep both claims true to what a kept record says now."""
         self._budget.follow(record)
         if record.state.terminal:
-            self._outputs.discard(record.output)
+            self._free_output(record.id)
         else:
-            self._outputs.add(record.output)
+            self._take_output(record)
+
+    def _take_output(self, record: JobRecord) -> None:
+        self._output_of[record.id] = record.output
+        self._outputs.add(record.output)
+
+    def _free_output(self, job_id: str) -> None:
+        # By the job: a finished record may name another file than the one it was to write to.
+        if (output := self._output_of.pop(job_id, None)) is not None:
+            self._outputs.discard(output)
+
+
+def _check_key(key: str | None) -> None:
+    # Half a surrogate pair cannot be written to any file.
+    if key is not None and any("\ud800" <= character <= "\udfff" for character in key):
+        sentence = "The key holds half a character (a lone surrogate)."
+        raise InvalidRequestError(sentence, problems=(sentence,))
 
 
 def _default_name(request: VideoRequest, key: str | None, job_id: str) -> str:

@@ -1,36 +1,37 @@
 """`JobManager`: many jobs at once, each recorded before it is paid for, each brought home as soon as it is ready."""
 
 import asyncio
+import contextlib
+import functools
 import os
 import random
 import warnings
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from venice_async.budget import Budget, Totals
 from venice_async.catalog import Catalog
+from venice_async.chores import Chores, to_its_end
 from venice_async.cleaner import Cleaner
 from venice_async.client import VeniceClient
 from venice_async.disk import DiskPool
 from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
-from venice_async.errors import (
-    ConfigurationError,
-    ManagerClosedError,
-    VeniceError,
-)
-from venice_async.events import EventHub, EventStream
+from venice_async.errors import ConfigurationError, LedgerError, ManagerClosedError, VeniceError
+from venice_async.events import EventStream
+from venice_async.follower import Follower
 from venice_async.governor import Kind
 from venice_async.handle import Job
 from venice_async.intake import Intake
-from venice_async.jobs import Cleanup, JobEvent, JobRecord, JobState, present_state
+from venice_async.jobs import Cleanup, JobRecord, JobState, present_state
 from venice_async.ledger import Ledger, SqliteLedger
 from venice_async.models import VideoRequest
 from venice_async.polling import Estimate, PollScheduler
 from venice_async.pump import Pump
-from venice_async.runner import Outcome, Runner
+from venice_async.roster import Roster
+from venice_async.runner import Runner
 
 
 class JobManager:
@@ -67,35 +68,40 @@ class JobManager:
         self._ledger: Ledger = SqliteLedger(ledger) if isinstance(ledger, str | os.PathLike) else ledger
         self._drain = drain
         self._rng = rng or random.Random()
-        self._jobs: dict[str, Job] = {}
-        self._by_key: dict[str, Job] = {}
         self._budget = Budget(None if budget_usd is None else Decimal(str(budget_usd)))
         self._intake = Intake(client, output_dir=Path(output_dir), overwrite=overwrite, budget=self._budget)
-        self._hub = EventHub()
+        self._roster = Roster(
+            self,
+            on_record=self._intake.follow,
+            on_completed=lambda record: self._cleaner.add(record),  # noqa: PLW0108 -- the cleaner is made last
+        )
         self._disk = DiskPool()
         self._scheduler = PollScheduler(rng=self._rng)
         self._runner = Runner(
             client=client,
             ledger=self._ledger,
             disk=self._disk,
-            report=self._report,
+            report=self._roster.report,
             rng=self._rng,
             overwrite=overwrite,
             max_size=max_video_size,
         )
+        self._follower = Follower(ledger=self._ledger, clock=self._clock, on_news=self._moved_elsewhere)
         self._pump = Pump(
             clock=self._clock,
             governor=client.governor,
             runner=self._runner,
             scheduler=self._scheduler,
-            jobs=self._jobs,
+            jobs=self._roster,
             downloads=downloads,
             on_account_trouble=self._account_refused,
-            on_broken=self._broke,
+            on_broken=self._follower.broke,
+            on_stopped=self._stopped,
         )
-        self._cleaner = Cleaner(self._runner) if remote_cleanup else None
+        self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
         self._state = "new"
-        self._side_tasks: set[asyncio.Task[Any]] = set()
+        self._chores = Chores()
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -112,33 +118,32 @@ class JobManager:
     async def __aenter__(self) -> Self:
         if self._state != "new":
             raise RuntimeError("a JobManager is entered once")
-        await self._ledger.open()
-        self._state = "open"
         try:
+            await self._ledger.open()
+            self._state = "open"
             self._scheduler.load(await self._ledger.learned())
             await self.resume()
         except BaseException:
             await self.aclose()
             raise
         self._pump.start()
-        if self._cleaner is not None:
-            self._cleaner.start()
+        self._cleaner.start()
         return self
 
     async def resume(self) -> None:
         """Take on every job of the ledger: unfinished ones go on. Called on entry."""
         for record in await self._ledger.records():
-            if record.id in self._jobs:
+            if self._roster.get(record.id) is not None:
                 continue
             self._intake.follow(record)
-            job = self._adopt(record)
+            job = self._roster.adopt(record)
             if not record.state.terminal:
-                job.update(await self._runner.recover(record))
+                await self._runner.recover(record)
             self._enter(job)
 
     def _enter(self, job: Job) -> None:
         record = job.record
-        if record.state is JobState.COMPLETED and record.cleanup is Cleanup.PENDING and self._cleaner is not None:
+        if record.state is JobState.COMPLETED and record.cleanup is Cleanup.PENDING:
             self._cleaner.add(record)
         age = max(0.0, self._clock.wall() - record.queued_at) if record.queued_at else 0.0
         self._pump.enter(job, age=age)
@@ -149,35 +154,44 @@ class JobManager:
         `key` is your own name for the work: **the same key never pays twice**. A known key gives the
         known job, finished or not, in this process or an earlier one, whatever the request says.
         `output` is the file's name under `output_dir`; by default the key, or the model and our id.
+        Where this is cancelled while the record is being written, the job goes on: `jobs()` has it.
 
         Raises InvalidRequestError for a request that the model would refuse, DestinationExistsError
         where the file exists, BudgetExceededError where the price does not fit. None of them cost anything.
         """
         self._check_open()
-        if key is not None and (known := self._by_key.get(key)) is not None:
-            return known
+        if key is not None and (known := self._roster.of_key(key)) is not None:
+            return await self._kept(known)
         record = await self._intake.prepare(request, key=key, output=output)
         self._check_open()
-        if (known := self._by_key.get(record.key)) is not None:
-            return known
-        self._intake.claim(record)
-        return await self._keep(record)
+        known = self._roster.of_key(record.key)
+        if known is None:
+            self._intake.claim(record)
+            known = self._roster.adopt(record)
+            self._chores.start_once(f"keep {record.key}", functools.partial(self._keep, known))
+        return await self._kept(known)
 
-    async def _keep(self, record: JobRecord) -> Job:
+    async def _kept(self, job: Job) -> Job:
+        """The job when it is durable: whoever asks for its key meanwhile waits as well."""
+        keeping = self._chores.under_way(f"keep {job.key}")
+        return job if keeping is None else await asyncio.shield(keeping)
+
+    async def _keep(self, job: Job) -> Job:
         """Make a claimed record durable; only then is it a job that goes on."""
-        job = self._adopt(record)
         try:
-            kept = await self._ledger.add(record)
+            kept = await self._ledger.add(job.record)
         except BaseException:
             self._forget(job)
             raise
-        if kept.id != record.id:  # another process on this ledger was first
-            self._forget(job)
-            self._intake.follow(kept)
-            return self._adopt(kept)
-        self._hub.emit(present_state(record))
-        self._pump.enter(job)
-        return job
+        if kept.id == job.id:
+            self._roster.hub.emit(present_state(kept))
+            self._pump.enter(job)
+            return job
+        self._forget(job)  # another process on this ledger was first
+        self._intake.follow(kept)
+        self._follower.follow(theirs := self._roster.adopt(kept))
+        self._pump.enter(theirs)
+        return theirs
 
     async def catalog(self) -> Catalog:
         """The models on offer, fetched once."""
@@ -200,25 +214,26 @@ class JobManager:
 
     def events(self) -> EventStream:
         """What happens to all jobs, from now on until the manager is closed."""
-        return self._hub.listen()
+        return self._roster.hub.listen()
 
     def jobs(self) -> list[Job]:
         """Every job of the ledger, oldest first."""
-        return list(self._jobs.values())
+        return list(self._roster)
 
     def get(self, key: str) -> Job | None:
         """The job of a key or an id, or None."""
-        return self._by_key.get(key) or self._jobs.get(key)
+        return self._roster.of_key(key) or self._roster.get(key)
 
     def unknown(self) -> list[Job]:
         """Jobs of which nobody can tell whether they were taken and charged. They are never sent again on their own."""
-        return [job for job in self._jobs.values() if job.state is JobState.UNKNOWN]
+        return [job for job in self._roster if job.state is JobState.UNKNOWN]
 
     async def release(self, job: Job) -> None:
         """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended."""
         if job.state is not JobState.HELD:
             return
-        job.update(await self._runner.release(job.record))
+        self._check_open()
+        await self._runner.release(job.record)
         self._pump.reopen()
         self._enter(job)
 
@@ -236,65 +251,48 @@ class JobManager:
         return self._scheduler.eta(job_id, now=self._clock.monotonic())
 
     def events_of(self, job: Job) -> EventStream:
-        stream = self._hub.listen(job.id)
-        stream.put(present_state(job.record, error=job.error))
-        if job.at_rest or self._state == "closed":
-            stream.end()
-        return stream
+        return self._roster.listen(job)
 
     async def cancel(self, job: Job) -> None:
-        await asyncio.shield(self._own(self._cancel(job)))
+        if not job.state.terminal:
+            self._check_open()
+            await asyncio.shield(self._chores.start_once(f"cancel {job.id}", functools.partial(self._cancel, job)))
 
     async def _cancel(self, job: Job) -> None:
         self._pump.leave(job)
         await self._pump.stop(job)
-        if not job.state.terminal:
-            self._pump.leave(job)
-            await self._runner.cancel(await self._ledger.get(job.id) or job.record)
+        self._pump.leave(job)
+        record = await self._ledger.get(job.id) or job.record
+        if record.version != job.record.version:  # its last write was done though its writer was stopped
+            self._roster.report(record, present_state(record))
+        if not record.state.terminal:
+            record = await self._runner.recover(record)
+        if not record.state.terminal:
+            await self._runner.cancel(record)
 
-    def _report(self, record: JobRecord, event: JobEvent | None) -> None:
-        job = self._jobs[record.id]
-        moved = job.state is not record.state
-        self._intake.follow(record)
-        job.update(record)
-        if event is not None:
-            self._hub.emit(event)
-        if moved and record.state is JobState.COMPLETED and self._cleaner is not None:
-            self._cleaner.add(record)
-        if job.at_rest:
-            self._hub.end_job(job.id)
-
-    def _account_refused(self, outcome: Outcome) -> None:
-        error = outcome.error
-        if error is None:
-            return
-        reason = outcome.record.held_for or "key"
+    def _account_refused(self, reason: str, error: VeniceError) -> None:
         for job_id in self._pump.hold_pending():
-            self._own(self._runner.hold(self._jobs[job_id].record, reason, error))
+            self._chores.start(self._hold(self._roster[job_id], reason, error))
 
-    def _own(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._side_tasks.add(task)
-        task.add_done_callback(self._side_tasks.discard)
-        return task
+    async def _hold(self, job: Job, reason: str, error: VeniceError) -> None:
+        try:
+            await self._runner.hold(job.record, reason, error)
+        except LedgerError as broken:
+            self._follower.broke(job, broken)
 
-    def _broke(self, job: Job, error: Exception) -> None:
-        """The ledger (or this program) failed under a job: it goes no further here; its record stays as it was."""
-        known = error if isinstance(error, VeniceError) else VeniceError(f"The job broke: {type(error).__name__}.")
-        job.close(known)
-        if not isinstance(error, VeniceError):
-            asyncio.get_running_loop().call_exception_handler({"message": f"{job!r} broke", "exception": error})
+    def _moved_elsewhere(self, job: Job, record: JobRecord) -> None:
+        self._pump.leave(job)
+        self._roster.report(record, present_state(record))
+        self._pump.enter(job)
 
-    def _adopt(self, record: JobRecord) -> Job:
-        job = Job(record, self)
-        self._jobs[record.id] = job
-        self._by_key[record.key] = job
-        return job
+    def _stopped(self, error: Exception) -> None:
+        """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""
+        for job in self._roster:
+            job.close(VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again."))
+        asyncio.get_running_loop().call_exception_handler({"message": f"{self!r} broke", "exception": error})
 
     def _forget(self, job: Job) -> None:
-        self._jobs.pop(job.id, None)
-        if self._by_key.get(job.key) is job:
-            del self._by_key[job.key]
+        self._roster.forget(job)
         self._intake.give_back(job.record)
 
     def _check_open(self) -> None:
@@ -304,28 +302,33 @@ class JobManager:
     async def aclose(self) -> None:
         """Stop admitting and polling, give what is in flight `drain` seconds, save what was learned, close the ledger.
 
-        Jobs that are not finished stay in the ledger; who awaits them gets ManagerClosedError.
+        Jobs that are not finished stay in the ledger; who awaits them gets ManagerClosedError. Where
+        this is cancelled it gives no more time, but still closes everything before it returns.
         """
-        if self._state in {"new", "closed"}:
-            self._state = "closed"
-            self._disk.close()
-            return
-        self._state = "closed"
+        self._closing = self._closing or asyncio.create_task(self._close(), name="venice-close")
+        await to_its_end(self._closing, on_cancel=self._pump.hurry)
+
+    async def _close(self) -> None:
+        opened, self._state = self._state == "open", "closed"
         try:
-            await self._pump.aclose(drain=self._drain)
-            if self._side_tasks:
-                await asyncio.wait(self._side_tasks)
-            if self._cleaner is not None:
-                await self._cleaner.aclose()
-            await self._ledger.save_learned(self._scheduler.export())
+            if opened:
+                await self._wind_up()
         finally:
             await self._ledger.aclose()
             self._disk.close()
-            for job in self._jobs.values():
+            for job in self._roster:
                 job.close()
-            self._hub.end()
+            self._roster.hub.end()
             if self._owns_client:
                 await self._client.aclose()
+
+    async def _wind_up(self) -> None:
+        await self._pump.aclose(drain=self._drain)
+        await self._follower.aclose()
+        await self._chores.finish()
+        await self._cleaner.aclose()
+        with contextlib.suppress(LedgerError):  # what was learned is a help, and no reason for a shutdown to fail
+            await self._ledger.save_learned(self._scheduler.export())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -338,10 +341,8 @@ class JobManager:
 
     def __repr__(self) -> str:
         waiting, queueing, polling = self._pump.counts
-        in_flight = len(self._scheduler)
         retrieves = self._client.governor.budgets[Kind.RETRIEVE]
-        used = retrieves.used(self._clock.monotonic())
         return (
-            f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {in_flight} in flight, "
-            f"{polling} asking or downloading, {used}/{retrieves.limit} retrieves>"
+            f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {len(self._scheduler)} in flight, "
+            f"{polling} asking or downloading, {retrieves.used(self._clock.monotonic())}/{retrieves.limit} retrieves>"
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PIECE = 192 * 1024
 """Bytes read and encoded at a time: a multiple of 3, so that pieces join without padding between them."""
+_FULL_PIECE = PIECE // 3 * 4
 
 
 def encoded_size(segments: "Sequence[Segment]") -> int:
@@ -45,19 +46,31 @@ async def encoded(segments: "Sequence[Segment]", *, executor: Executor | None) -
 
 
 async def _encoded_file(media: MediaFile, executor: Executor | None) -> AsyncIterator[bytes]:
+    # Each hop opens the file anew: a hop that is cancelled while its thread works then leaves no open file behind,
+    # and never one that is closed, and its number given to another, while the thread still reads from it.
     loop = asyncio.get_running_loop()
-    fd = await loop.run_in_executor(executor, _opened, media)
+    start = 0
+    while piece := await loop.run_in_executor(executor, _piece, media, start):
+        yield piece
+        if len(piece) < _FULL_PIECE:
+            return
+        start += PIECE
+
+
+def _piece(media: MediaFile, start: int) -> bytes:
+    fd = _opened(media)
+    raw = bytearray()
+    broken = False
     try:
-        while piece := await loop.run_in_executor(executor, _next_piece, fd):
-            yield piece
+        os.lseek(fd, start, os.SEEK_SET)
+        while len(raw) < PIECE and (more := os.read(fd, PIECE - len(raw))):
+            raw += more
+    except OSError:
+        broken = True
     finally:
         os.close(fd)
-
-
-def _next_piece(fd: int) -> bytes:
-    raw = bytearray()
-    while len(raw) < PIECE and (more := os.read(fd, PIECE - len(raw))):
-        raw += more
+    if broken:
+        raise _refusal(media, "cannot be read")
     return base64.b64encode(raw)
 
 
@@ -75,7 +88,7 @@ def _opened(media: MediaFile) -> int:
     try:
         # Without O_NONBLOCK a pipe planted at the path would hold the worker thread for ever.
         fd = os.open(media.path or Path(), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL in it is a ValueError
         fd = -1
     if fd < 0:
         raise _refusal(media, "does not exist or cannot be read")

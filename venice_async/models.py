@@ -48,6 +48,8 @@ Media = str | MediaFile
 
 
 def _tuple(value: Sequence[Any] | None) -> tuple[Any, ...]:
+    if isinstance(value, str):  # it would fall apart into its characters
+        raise TypeError("a list is due here, not a single text")
     return () if value is None else tuple(value)
 
 
@@ -133,6 +135,7 @@ class QuoteRequest:
     @classmethod
     def of(cls, request: VideoRequest) -> "QuoteRequest":
         """The price inputs of a video request, as far as the request itself tells them."""
+        upscale = request.upscale_factor is not None or "upscale" in request.model
         return cls(
             model=request.model,
             duration=request.duration,
@@ -140,7 +143,7 @@ class QuoteRequest:
             resolution=request.resolution,
             upscale_factor=request.upscale_factor,
             audio=request.audio,
-            video_url=request.video_url if request.upscale_factor is not None else None,
+            video_url=request.video_url if upscale else None,
             reference_image_count=len(request.reference_image_urls) or None,
         )
 

@@ -1,6 +1,7 @@
 """The one place that spends the account's requests: paid calls in order, retrieves where they are worth most."""
 
 import asyncio
+import functools
 import heapq
 import itertools
 import math
@@ -10,15 +11,19 @@ from typing import Any, Protocol
 from venice_async.admission import Admission
 from venice_async.alarm import Alarm
 from venice_async.clock import Clock
+from venice_async.errors import VeniceError
 from venice_async.governor import Governor, Kind, Ticket
 from venice_async.handle import Job
 from venice_async.jobs import JobState
 from venice_async.limits import AccountGate
 from venice_async.polling import PollScheduler
 from venice_async.runner import Outcome, Runner, Step
+from venice_async.verdicts import account_trouble
 
 _RECHECK = 0.1
 """Seconds."""
+_READY_PAUSE = 5.0
+"""Seconds after trouble until a video that is known to be ready is asked for again, where nothing says longer."""
 
 
 class JobTable(Protocol):
@@ -46,8 +51,9 @@ class Pump:
         scheduler: PollScheduler,
         jobs: JobTable,
         downloads: int,
-        on_account_trouble: Callable[[Outcome], None],
+        on_account_trouble: Callable[[str, VeniceError], None],
         on_broken: Callable[[Job, Exception], None],
+        on_stopped: Callable[[Exception], None],
     ) -> None:
         self._clock = clock
         self._governor = governor
@@ -57,22 +63,31 @@ class Pump:
         self._slots = downloads
         self._on_account_trouble = on_account_trouble
         self._on_broken = on_broken
+        self._on_stopped = on_stopped
         self._admission = Admission()
         self._ready_again: list[tuple[float, int, str]] = []
         self._order = itertools.count()
-        self._gate = AccountGate()
+        self._gates = {Kind.QUEUE: AccountGate(), Kind.RETRIEVE: AccountGate()}
         self._queue_alarm = Alarm(clock)
         self._poll_alarm = Alarm(clock)
         self._loops: list[asyncio.Task[None]] = []
         self._paid: dict[str, asyncio.Task[None]] = {}
         self._polls: dict[str, asyncio.Task[None]] = {}
+        self._patience: asyncio.Task[None] | None = None
+        self._hurried = False
 
     def start(self) -> None:
         """Begin to spend requests."""
         self._loops = [
-            asyncio.create_task(self._queue_loop(), name="venice-queue"),
-            asyncio.create_task(self._poll_loop(), name="venice-poll"),
+            asyncio.create_task(self._going(self._queue_loop), name="venice-queue"),
+            asyncio.create_task(self._going(self._poll_loop), name="venice-poll"),
         ]
+
+    async def _going(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await loop()
+        except Exception as error:  # noqa: BLE001 -- nobody awaits this task: without it every job would wait for ever
+            self._on_stopped(error)
 
     def enter(self, job: Job, *, age: float = 0.0) -> None:
         """Take on a job that is PENDING or QUEUED; `age` is the seconds since it was queued."""
@@ -86,8 +101,7 @@ class Pump:
 
     def leave(self, job: Job) -> None:
         """Let go of a job: nothing more is sent for it."""
-        if job.state is JobState.PENDING:
-            self._admission.discard(job.id)
+        self._admission.discard(job.id)
         if job.id in self._scheduler:
             self._scheduler.discard(job.id)
 
@@ -97,7 +111,8 @@ class Pump:
 
     def reopen(self) -> None:
         """A person says that the account is well again."""
-        self._gate.open()
+        for gate in self._gates.values():
+            gate.open()
         self._queue_alarm.ring()
         self._poll_alarm.ring()
 
@@ -105,22 +120,21 @@ class Pump:
         while True:
             wait = self._admission.wait(now := self._clock.monotonic())
             if wait <= 0:
-                wait = max(self._gate.wait(now), self._governor.wait(Kind.QUEUE))
+                wait = max(self._gates[Kind.QUEUE].wait(now), self._governor.wait(Kind.QUEUE))
             if wait > 0:
                 await self._queue_alarm.wait(wait)
-            elif self._gate.allows(now) and (job_id := self._admission.pick(now)) is not None:
-                job = self._jobs[job_id]
-                self._own(self._paid, job, self._queue(job, self._governor.take(Kind.QUEUE)))
+            elif self._gates[Kind.QUEUE].allows(now) and (job_id := self._admission.pick(now)) is not None:
+                self._own(self._paid, self._jobs[job_id], self._governor.take(Kind.QUEUE), self._queue)
 
     async def _poll_loop(self) -> None:
         while True:
             wait = self._poll_wait(now := self._clock.monotonic())
             if wait > 0:
                 await self._poll_alarm.wait(wait)
-            elif self._gate.allows(now) and (job_id := self._next_poll(now)) is not None:
-                job = self._jobs[job_id]
+            elif (job_id := self._next_poll(now)) is not None:
+                self._gates[Kind.RETRIEVE].allows(now)  # asked only now: while it is closed a yes is the one probe
                 self._slots -= 1
-                self._own(self._polls, job, self._poll(job, self._governor.take(Kind.RETRIEVE)))
+                self._own(self._polls, self._jobs[job_id], self._governor.take(Kind.RETRIEVE), self._poll)
             else:
                 await self._poll_alarm.wait(_RECHECK)  # a due time is a promise that a better plan may take back
 
@@ -129,7 +143,9 @@ class Pump:
             return math.inf
         again = self._ready_again[0][0] if self._ready_again else math.inf
         due = min(again, self._scheduler.next_due(now)) - now
-        return max(due, self._gate.wait(now), self._governor.wait(Kind.RETRIEVE)) if due < math.inf else math.inf
+        if due == math.inf:
+            return due
+        return max(due, self._gates[Kind.RETRIEVE].wait(now), self._governor.wait(Kind.RETRIEVE))
 
     def _next_poll(self, now: float) -> str | None:
         """A video that is known to be ready comes before any guess."""
@@ -141,17 +157,13 @@ class Pump:
         return self._scheduler.pick(now)
 
     async def _queue(self, job: Job, ticket: Ticket) -> None:
-        try:
-            outcome = await self._runner.submit_once(job.record, ticket)
-        finally:
-            self._admission.done()
-            self._queue_alarm.ring()
-        if outcome.step is Step.ACCOUNT or job.record.held_for in {"key", "balance"}:
-            self._account_refused(outcome)
+        outcome = await self._runner.submit_once(job.record, ticket)
+        if outcome.step is Step.ACCOUNT:
+            self._account_refused(outcome, Kind.QUEUE)
         elif outcome.record.state is JobState.PENDING:
             self._admission.put_back(job.id, now=self._clock.monotonic(), delay=outcome.delay)
         else:
-            self._gate.open()
+            self._account_is_well(Kind.QUEUE)
             self.enter(job)
 
     async def _poll(self, job: Job, ticket: Ticket) -> None:
@@ -160,34 +172,32 @@ class Pump:
         def on_ready() -> None:
             nonlocal ready
             ready = True
-            self._gate.open()
+            self._account_is_well(Kind.RETRIEVE)
             if job.id in self._scheduler:
                 self._scheduler.saw_finished(job.id, now=self._clock.monotonic())
             self._poll_alarm.ring()
 
-        try:
-            outcome = await self._runner.poll_once(job.record, ticket, on_ready=on_ready)
-        finally:
-            self._slots += 1
-            self._poll_alarm.ring()
+        outcome = await self._runner.poll_once(job.record, ticket, on_ready=on_ready)
         self._learn(job, outcome, ready=ready)
 
     def _learn(self, job: Job, outcome: Outcome, *, ready: bool) -> None:
         now = self._clock.monotonic()
         if outcome.step is Step.ACCOUNT:
-            self._account_refused(outcome)
+            self._account_refused(outcome, Kind.RETRIEVE)
         if outcome.record.state is not JobState.QUEUED:
             if job.id in self._scheduler:
                 self._scheduler.saw_failed(job.id, now=now)
-        elif ready:
-            heapq.heappush(self._ready_again, (now + outcome.delay, next(self._order), job.id))
         elif job.id in self._scheduler:
             self._reschedule(job.id, outcome, now)
+        else:
+            # The scheduler has done with it, also where this time the server was too busy to send what is ready.
+            delay = outcome.delay if ready else max(outcome.delay, outcome.retry_after or 0.0, _READY_PAUSE)
+            heapq.heappush(self._ready_again, (now + delay, next(self._order), job.id))
         self._poll_alarm.ring()
 
     def _reschedule(self, job_id: str, outcome: Outcome, now: float) -> None:
         if outcome.answer is not None:
-            self._gate.open()
+            self._account_is_well(Kind.RETRIEVE)
             self._scheduler.saw_processing(
                 job_id,
                 now=now,
@@ -199,18 +209,49 @@ class Pump:
         else:
             self._scheduler.put_back(job_id, now=now, delay=outcome.delay)
 
-    def _account_refused(self, outcome: Outcome) -> None:
-        self._gate.close(self._clock.monotonic(), type(outcome.error).__name__)
-        self._on_account_trouble(outcome)
+    def _account_refused(self, outcome: Outcome, kind: Kind) -> None:
+        error = outcome.error or VeniceError("The account was refused.")
+        reason = account_trouble(error) or "key"
+        # An empty balance stops what costs money; what is paid for already is still brought home.
+        kinds = (Kind.QUEUE,) if kind is Kind.QUEUE and reason == "balance" else tuple(self._gates)
+        for closed in kinds:
+            self._gates[closed].close(self._clock.monotonic(), reason)
+        self._on_account_trouble(reason, error)
 
-    def _own(self, tasks: dict[str, asyncio.Task[None]], job: Job, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(job, work))
-        tasks[job.id] = task
-        task.add_done_callback(lambda _: tasks.pop(job.id, None))
+    def _account_is_well(self, kind: Kind) -> None:
+        self._gates[Kind.RETRIEVE].open()
+        if kind is Kind.QUEUE or self._gates[Kind.QUEUE].reason != "balance":
+            self._gates[Kind.QUEUE].open()
 
-    async def _guarded(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
+    def _own(
+        self,
+        tasks: dict[str, asyncio.Task[None]],
+        job: Job,
+        ticket: Ticket,
+        work: Callable[[Job, Ticket], Coroutine[Any, Any, None]],
+    ) -> None:
+        task = tasks[job.id] = asyncio.create_task(self._guarded(job, ticket, work))
+        task.add_done_callback(functools.partial(self._ended, tasks, job, ticket))
+
+    def _ended(
+        self, tasks: dict[str, asyncio.Task[None]], job: Job, ticket: Ticket, task: "asyncio.Task[None]"
+    ) -> None:
+        # Not in a `finally` of the work: a task that is cancelled before its first step never gets there.
+        if tasks.get(job.id) is task:  # the job's next request may have begun already
+            del tasks[job.id]
+        self._governor.settle(ticket)
+        if tasks is self._paid:
+            self._admission.done()
+            self._queue_alarm.ring()
+        else:
+            self._slots += 1
+            self._poll_alarm.ring()
+
+    async def _guarded(
+        self, job: Job, ticket: Ticket, work: Callable[[Job, Ticket], Coroutine[Any, Any, None]]
+    ) -> None:
         try:
-            await work
+            await work(job, ticket)
         except Exception as error:  # noqa: BLE001 -- nobody awaits this task: what breaks here must be told
             self._on_broken(job, error)
 
@@ -231,7 +272,7 @@ class Pump:
             loop.cancel()
         if self._loops:
             await asyncio.wait(self._loops)
-        patience = asyncio.create_task(self._clock.sleep(drain))
+        patience = self._patience = asyncio.create_task(self._clock.sleep(0.0 if self._hurried else drain))
         try:
             while (busy := self._in_flight()) and not patience.done():
                 await asyncio.wait({*busy, patience}, return_when=asyncio.FIRST_COMPLETED)
@@ -241,6 +282,12 @@ class Pump:
                 task.cancel()
             if left:
                 await asyncio.wait(left)
+
+    def hurry(self) -> None:
+        """End the patience of `aclose`, now or when it comes to that."""
+        self._hurried = True
+        if self._patience is not None:
+            self._patience.cancel()
 
     def _in_flight(self) -> set[asyncio.Task[None]]:
         return {*self._paid.values(), *self._polls.values()}

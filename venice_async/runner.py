@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
+from venice_async import disk
 from venice_async.bodies import VideoBody
 from venice_async.client import VeniceClient
 from venice_async.disk import DiskPool
@@ -124,15 +125,24 @@ class Runner:
         return await self._carry_out(record, verdict, failure)
 
     async def _queued(self, record: JobRecord, queued: QueuedVideo) -> Outcome:
-        record = await self._move(
-            record,
-            state=JobState.QUEUED,
-            queue_id=queued.queue_id,
-            download_url=queued.download_url,
-            queued_at=self._client.clock.wall(),
-            charge=Charge.CHARGED,
-        )
-        return Outcome(record=record, step=Step.MOVED)
+        """Record what was paid for. The queue_id cannot be asked for again, so it is not lost to a failed write."""
+        facts: dict[str, Any] = {
+            "queue_id": queued.queue_id,
+            "download_url": queued.download_url,
+            "queued_at": self._client.clock.wall(),
+            "charge": Charge.CHARGED,
+        }
+        with contextlib.suppress(LedgerError):
+            return Outcome(record=await self._move(record, state=JobState.QUEUED, **facts), step=Step.MOVED)
+        try:
+            # Another process may have taken this call for lost and said so in the ledger: now it is known better.
+            current = await self._ledger.get(record.id) or record
+            state = current.state if current.state.terminal else JobState.QUEUED
+            return Outcome(record=await self._move(current, state=state, **facts), step=Step.MOVED)
+        except LedgerError as error:
+            reason = error.message
+        advice = f"The server took the job under the queue_id {queued.queue_id!r}: keep it, no ledger does."
+        raise LedgerError(reason, charge=Charge.CHARGED, advice=advice)
 
     async def _unknown(self, record: JobRecord) -> None:
         # Best effort: without it the record stays QUEUEING, and the next start reads that as UNKNOWN.
@@ -148,7 +158,7 @@ class Runner:
         try:
             async with self._client.retrieve(video, ticket=ticket) as answer:
                 if isinstance(answer, Processing):
-                    return self._processing(record, answer)
+                    return await self._processing(record, answer)
                 on_ready()
                 if isinstance(answer, VideoBody):
                     transferring = True
@@ -169,7 +179,7 @@ class Runner:
         verdict = judge_retrieve(failure, tries, self._now(), age=self._age(record))
         return await self._carry_out(record, verdict, failure)
 
-    def _processing(self, record: JobRecord, answer: Processing) -> Outcome:
+    async def _processing(self, record: JobRecord, answer: Processing) -> Outcome:
         self._tries_of(record).good_answer()
         self._report(
             record,
@@ -180,7 +190,8 @@ class Runner:
             ),
         )
         if self._age(record) > DAY:
-            return Outcome(record=record, step=Step.AGAIN, delay=600.0)
+            late = f"The server still says {answer.status} a day after it took the job."
+            return await self._carry_out(record, held("overdue"), UnexpectedReplyError(late, charge=Charge.CHARGED))
         return Outcome(record=record, step=Step.PROCESSING, answer=answer)
 
     async def _fetch_link(self, record: JobRecord, video: QueuedVideo, _answer: Completed) -> Outcome:
@@ -200,6 +211,9 @@ class Runner:
             failure = error
         record = await self._ledger_state(record)
         return await self._carry_out(record, judge_link(failure, tries, self._now()), failure)
+
+    async def _drop_part(self, record: JobRecord) -> None:
+        await self._disk.run(disk.remove_quietly, part_path(Path(record.output), record.id))
 
     async def _moved_to_downloading(self, record: JobRecord) -> JobRecord:
         return await self._move(record, state=JobState.DOWNLOADING)
@@ -245,6 +259,7 @@ class Runner:
         if record.size and record.sha256:
             with contextlib.suppress(DownloadError):
                 if await matches(path, size=record.size, sha256=record.sha256, pool=self._disk):
+                    await self._drop_part(record)
                     return (await self._completed(record, path)).record
         return await self._move(record, state=JobState.QUEUED, size=None, sha256=None)
 
@@ -259,8 +274,9 @@ class Runner:
         return await self._move(record, cleanup=Cleanup.DONE, download_url=None)
 
     async def cancel(self, record: JobRecord) -> JobRecord:
-        """Stop waiting for a job."""
+        """Stop waiting for a job, and leave nothing half-way on disk."""
         self._tries.pop(record.id, None)
+        await self._drop_part(record)
         return await self._move(record, state=JobState.CANCELLED, finished_at=self._client.clock.wall())
 
     async def hold(self, record: JobRecord, reason: str, error: VeniceError) -> JobRecord:

@@ -131,6 +131,8 @@ class AiohttpTransport:
                     yield held
                 left -= len(piece)
                 held = piece
+                if left < 0:  # a file that grows while it is read might never end
+                    break
         except InvalidRequestError as refusal:
             progress.refusal = refusal  # aiohttp would wrap it
             raise

@@ -12,10 +12,12 @@ from attrs import define, field, frozen
 from venice_async.backoff import Backoff
 from venice_async.errors import (
     APIConnectionError,
+    APIStatusError,
     AuthenticationError,
     BadRequestError,
     CapacityError,
     Charge,
+    ConfigurationError,
     ConnectError,
     ConsentRequiredError,
     ContentRejectedError,
@@ -24,6 +26,7 @@ from venice_async.errors import (
     GenerationFailedError,
     GoneError,
     IncompleteDownloadError,
+    InvalidRequestError,
     InvalidVideoError,
     NotFoundError,
     PaymentRequiredError,
@@ -31,6 +34,7 @@ from venice_async.errors import (
     RateLimitError,
     SendError,
     ServerError,
+    UnexpectedRedirectError,
     UnexpectedReplyError,
     VeniceError,
     VideoTooLargeError,
@@ -49,6 +53,7 @@ _REPLAYED_500 = Backoff(base=10.0, cap=300.0, max_attempts=8)
 _GARBLED = Backoff(base=2.0, cap=60.0, max_attempts=8)
 _TRANSFER = Backoff(base=2.0, cap=60.0, max_attempts=6)
 _NOT_YET = Backoff(base=3.0, cap=30.0)
+_REFUSED = Backoff(base=10.0, cap=300.0, max_attempts=8)
 _LINK_WAITS = (2.0, 8.0, 30.0)
 _BELIEVE_500_AFTER = 20 * 60.0
 
@@ -111,7 +116,7 @@ def _again_or(otherwise: Verdict, delay: float | None, *, state: JobState | None
 
 def account_trouble(error: VeniceError) -> str | None:
     """Why the account itself was refused, or None: then the error is about this one request."""
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, AuthenticationError | ConfigurationError):
         return "key"
     if isinstance(error, PaymentRequiredError):
         return "balance"
@@ -120,11 +125,22 @@ def account_trouble(error: VeniceError) -> str | None:
     return None
 
 
+_PROVES_NOT_TAKEN = (
+    APIStatusError,
+    ConnectError,
+    SendError,
+    InvalidRequestError,
+    ConfigurationError,
+    UnexpectedRedirectError,
+)
+"""The errors whose `charge` can be believed when it says that nothing was taken; any other proves nothing."""
+
+
 def judge_queue(error: VeniceError, tries: Tries, now: float) -> Verdict:
     """After a paid call that did not end with a queue_id."""
     if isinstance(error, ContentRejectedError):
         return failed(error.charge)
-    if error.charge is Charge.UNVERIFIED:
+    if error.charge is Charge.UNVERIFIED or not isinstance(error, _PROVES_NOT_TAKEN):
         return Verdict(state=JobState.UNKNOWN, charge=Charge.UNVERIFIED)
     if (reason := account_trouble(error)) is not None:
         return held(reason, account=True)
@@ -146,13 +162,13 @@ def _queue_backoff(error: VeniceError) -> tuple[str, Backoff]:
 
 def judge_retrieve(error: VeniceError, tries: Tries, now: float, *, age: float) -> Verdict:
     """After a retrieve that brought no answer of use. `age` is the seconds since the job was queued."""
-    if age > DAY:
+    if account_trouble(error) is not None:
+        return Verdict(delay=60.0, account=True)
+    if age > DAY and not isinstance(error, _DEFINITE):
         return _expired(error)
     for kinds, judge in _RETRIEVE:
         if isinstance(error, kinds):
             return judge(error, tries, now, age)
-    if account_trouble(error) is not None:
-        return Verdict(delay=60.0, account=True)
     return held("answer")
 
 
@@ -192,6 +208,11 @@ def _garbled(error: VeniceError, tries: Tries, now: float, _age: float) -> Verdi
     return _again_or(held("answer"), tries.again("garbled", _GARBLED, now, error), state=None)
 
 
+def _forbidden(error: VeniceError, tries: Tries, now: float, _age: float) -> Verdict:
+    # Often the edge's word and not Venice's; the job is paid for, so it is not given up at the first one.
+    return _again_or(held("answer"), tries.again("forbidden", _REFUSED, now, error), state=None)
+
+
 def _connection(_error: VeniceError, _tries: Tries, _now: float, _age: float) -> Verdict:
     return Verdict(delay=0.0, busy=True)
 
@@ -200,11 +221,15 @@ def _bad_id(_error: VeniceError, _tries: Tries, _now: float, _age: float) -> Ver
     return held("queue_id")
 
 
+_DEFINITE = (ContentRejectedError, GenerationFailedError)
+"""The server's last word about a job, however late it is heard."""
+
 _Judge = Callable[[VeniceError, Tries, float, float], Verdict]
 _RETRIEVE: tuple[tuple[type[VeniceError] | tuple[type[VeniceError], ...], _Judge], ...] = (
-    ((ContentRejectedError, GenerationFailedError), _rejected),
+    (_DEFINITE, _rejected),
     (NotFoundError, _not_found),
     (BadRequestError, _bad_id),
+    (PermissionDeniedError, _forbidden),
     (RateLimitError, _limited),
     (ServerError, _server_trouble),
     (UnexpectedReplyError, _garbled),

@@ -33,7 +33,8 @@ class MemoryLedger:
         return self._records.get(job_id)
 
     async def records(self, states: Collection[JobState] | None = None) -> list[JobRecord]:
-        return [record for record in self._records.values() if states is None or record.state in states]
+        wanted = [record for record in self._records.values() if states is None or record.state in states]
+        return sorted(wanted, key=lambda record: record.created_at)
 
     async def learned(self) -> Mapping[str, Any]:
         return dict(self._learned)

@@ -40,17 +40,27 @@ class SqliteLedger:
         self._closing = False
 
     async def open(self) -> None:
-        import aiosqlite
-
+        if self._connection is not None:
+            raise LedgerError(f"The ledger {self.path} is open already.")
         _create_owner_only(self.path)
-        connection = await aiosqlite.connect(self.path, isolation_level=None)
+        connection = await self._connect()
         try:
             await self._prepare(connection)
         except BaseException:
             await connection.close()
             raise
         self._connection = connection
+        self._closing = False
         self._writer = asyncio.create_task(self._write_groups(connection), name="venice-ledger")
+
+    async def _connect(self) -> "aiosqlite.Connection":
+        import aiosqlite
+
+        try:
+            return await aiosqlite.connect(self.path, isolation_level=None)
+        except sqlite3.Error as error:
+            reason = str(error)
+        raise LedgerError(f"{self.path} cannot be used as a ledger: {reason}.")
 
     async def _prepare(self, connection: "aiosqlite.Connection") -> None:
         try:
@@ -156,10 +166,10 @@ class SqliteLedger:
             for change, done in group:
                 outcomes.append((done, await _outcome(change, connection)))
             await connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 -- whoever waits must be told, or would wait for ever
             reason = LedgerError(f"{self.path} cannot be written: {error}.")
             outcomes = [(done, reason) for _, done in group]
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sqlite3.Error, ValueError):  # ValueError: the connection is gone
                 await connection.execute("ROLLBACK")
         for done, outcome in outcomes:
             if done.cancelled():

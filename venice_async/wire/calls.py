@@ -1,6 +1,5 @@
 """Values to calls: the request body of each endpoint, exactly as the vendor's OpenAPI document has it."""
 
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from venice_async.models import (
     given_fields,
 )
 from venice_async.wire.exchange import Call, Channel, Segment
+from venice_async.wire.text import to_json
 
 _JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
 _MEDIA_TYPES = "video/mp4, application/json"
@@ -98,7 +98,7 @@ def json_segments(tree: Any) -> tuple[Segment, ...]:
     """A JSON text in pieces: bytes, and a `MediaFile` wherever its base64 text belongs.
 
     So a request with 30 MB of images never exists as one text: the transport encodes each file
-    while it sends.
+    while it sends. Raises InvalidRequestError for what JSON cannot hold.
     """
     marks: list[str] = []
     files: list[MediaFile] = []
@@ -111,7 +111,7 @@ def json_segments(tree: Any) -> tuple[Segment, ...]:
         files.append(value)
         return f"data:{value.content_type};base64,{marks[0]}"
 
-    text = json.dumps(tree, default=stand_in, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = to_json(tree, default=stand_in)
     body = text.encode("utf-8", errors="replace")
     if not marks:
         return (body,)

@@ -1,11 +1,14 @@
 """One HTTP exchange as plain values: what a transport sends and what it brings back."""
 
 import enum
+import re
 from collections.abc import Mapping
 
 from attrs import field, frozen
 
 from venice_async.models import MediaFile
+
+_RAY = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 Segment = bytes | MediaFile
 """A piece of a body: bytes as they are, or a file whose base64 text stands here."""
@@ -58,4 +61,5 @@ class ReplyHead:
     @property
     def ray(self) -> str | None:
         """The CF-RAY of the answer: the handle to quote to Venice's support."""
-        return self.headers.get("cf-ray")
+        text = self.headers.get("cf-ray", "")
+        return text if _RAY.fullmatch(text) else None

@@ -7,6 +7,7 @@ between, HTML or nothing at all.
 
 import base64
 import binascii
+import email.utils
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,8 @@ REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 429})
 UNREACHED = frozenset({521, 523, 525, 526, 530})
 """Cloudflare's own statuses for an edge that never reached the server behind it."""
 
+_PAID = frozenset({"queue", "transcribe"})
+_DELIVERY = frozenset({"retrieve", "download"})
 _PLAIN: dict[int, type[APIStatusError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
@@ -55,20 +58,21 @@ def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
 
     Never raises, whatever the body holds.
     """
-    if 300 <= head.status < 400:
-        return UnexpectedRedirectError(
-            f"The server answered {endpoint} with a redirect ({head.status}).", status=head.status, ray=head.ray
-        )
     tree = parse_json(body)
     fields: Mapping[str, Any] = tree if isinstance(tree, dict) else {}
-    error = _typed(endpoint, head, fields)
-    if endpoint == "queue":
-        error.charge = _charge_of_queue(head.status, error)
-    elif endpoint in {"retrieve", "download"}:
+    error = _redirect(endpoint, head) if 300 <= head.status < 400 else _typed(endpoint, head, fields)
+    if endpoint in _PAID:
+        error.charge = _charge_of_paid(head.status, error)
+    elif endpoint in _DELIVERY:
         error.charge = _charge_of_delivery(error)
-    if error.charge is Charge.UNVERIFIED and endpoint == "queue" and not isinstance(error, ContentRejectedError):
+    if error.charge is Charge.UNVERIFIED and endpoint in _PAID and not isinstance(error, ContentRejectedError):
         error.advice = "Do not send it again blindly: look at the account's usage first."
     return error
+
+
+def _redirect(endpoint: str, head: ReplyHead) -> VeniceError:
+    message = f"The server answered {endpoint} with a redirect ({head.status})."
+    return UnexpectedRedirectError(message, status=head.status, ray=head.ray)
 
 
 def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceError:
@@ -94,7 +98,7 @@ def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceE
         kind = FailureBlockError if "too many failed" in said.lower() else RateLimitError
         return kind(message, **facts, retry_after=_retry_after(head))
     if status >= 500:
-        kind_of_5xx = CapacityError if status == 503 and said else ServerError
+        kind_of_5xx = CapacityError if status == 503 and _is_venices_own(head, fields) else ServerError
         return kind_of_5xx(message, **facts, retry_after=_retry_after(head))
     if status in _PLAIN:
         return _PLAIN[status](message, **facts)
@@ -103,7 +107,7 @@ def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceE
     return UnexpectedReplyError(f"The server answered {endpoint} with {status}.", status=status, ray=head.ray)
 
 
-def _charge_of_queue(status: int, error: VeniceError) -> Charge:
+def _charge_of_paid(status: int, error: VeniceError) -> Charge:
     if isinstance(error, ContentRejectedError):
         return _refund(error)
     if status in REFUSALS or status in UNREACHED or isinstance(error, CapacityError | UnexpectedRedirectError):
@@ -131,6 +135,12 @@ def _said(fields: Mapping[str, Any]) -> str:
     if not isinstance(error, str):
         error = fields.get("message")
     return clean(error) if isinstance(error, str) else ""
+
+
+def _is_venices_own(head: ReplyHead, fields: Mapping[str, Any]) -> bool:
+    """Whether the API itself speaks. A gateway's 503 may well come after the request was taken."""
+    marked = "x-venice-version" in head.headers or "cf-ray" in head.headers
+    return marked and bool(fields.get("error")) and bool(_said(fields))
 
 
 def _inner(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,11 +182,11 @@ def _conflict(message: str, facts: dict[str, Any], fields: Mapping[str, Any]) ->
     consent = fields.get("consent")
     if facts["code"] != "needs_consent" or not isinstance(consent, dict):
         return ConflictError(message, **facts)
-    roles = fields.get("face_media_roles")
+    roles, policy = fields.get("face_media_roles"), consent.get("policy_text")
     return ConsentRequiredError(
         message,
         **facts,
-        policy_text=clean_lines(str(consent.get("policy_text") or ""), limit=100_000),
+        policy_text=clean_lines(policy, limit=100_000) if isinstance(policy, str) else "",
         consent_version=_text(consent.get("consent_version")) or "",
         consent_flow=_text(fields.get("consent_flow")) or "",
         face_media_roles=tuple(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else (),
@@ -206,4 +216,12 @@ def _successor(head: ReplyHead) -> str | None:
 
 
 def _retry_after(head: ReplyHead) -> float | None:
-    return RateHeaders.parse(head.headers, wall=0.0).retry_after
+    # A Retry-After that names an instant means it by the server's own clock.
+    return RateHeaders.parse(head.headers, wall=_server_time(head)).retry_after
+
+
+def _server_time(head: ReplyHead) -> float:
+    try:
+        return email.utils.parsedate_to_datetime(head.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0

@@ -7,7 +7,7 @@ What is asked of an answer: required fields are there and of their type, nothing
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from venice_async.errors import Charge, GenerationFailedError, UnexpectedReplyError
 from venice_async.models import AccountLimits, Completed, Processing, QueuedVideo, Quote, Transcript, VideoModel
@@ -37,30 +37,39 @@ def queued_of(head: ReplyHead, body: bytes, *, model: str) -> QueuedVideo:
     tree = parse_json(body)
     fields = tree if isinstance(tree, dict) else {}
     queue_id, link, named = fields.get("queue_id"), fields.get("download_url"), fields.get("model")
-    if not isinstance(queue_id, str) or not queue_id.strip() or len(queue_id) > _MAX_QUEUE_ID:
+    if not _is_queue_id(queue_id):
         error = _unexpected("queue", head, "it names no queue_id")
         error.charge = Charge.UNVERIFIED
         error.advice = "Do not send it again blindly: look at the account's usage first."
         raise error
     return QueuedVideo(
-        model=named if isinstance(named, str) and named else model,
+        model=named if _is_sound(named) else model,
         queue_id=queue_id,
-        download_url=link if isinstance(link, str) and link else None,
+        download_url=link if _is_sound(link) else None,
     )
 
 
 def salvaged_of(partial: bytes, *, model: str) -> QueuedVideo | None:
-    """The job that a cut answer to the paid call names, where its `queue_id` arrived whole; None otherwise."""
-    found = {name: _whole_text(partial, name) for name in ("queue_id", "download_url")}
-    if not found["queue_id"] or len(found["queue_id"]) > _MAX_QUEUE_ID:
-        return None
-    return QueuedVideo(model=model, queue_id=found["queue_id"], download_url=found["download_url"])
+    """The job that a broken answer to the paid call names, where its `queue_id` arrived whole; None otherwise."""
+    if parse_json(partial) is not None:
+        return None  # whole, and judged as such
+    queue_id, link = _whole_text(partial, "queue_id"), _whole_text(partial, "download_url")
+    return QueuedVideo(model=model, queue_id=queue_id, download_url=link) if _is_queue_id(queue_id) else None
 
 
 def _whole_text(partial: bytes, name: str) -> str | None:
     match = re.search(rb'"' + name.encode() + rb'"\s*:\s*("(?:[^"\\]|\\.)+")', partial)
     text = parse_json(match.group(1)) if match else None
-    return text if isinstance(text, str) else None
+    return text if _is_sound(text) else None
+
+
+def _is_queue_id(value: Any) -> TypeGuard[str]:
+    return _is_sound(value) and bool(value.strip()) and len(value) <= _MAX_QUEUE_ID
+
+
+def _is_sound(value: Any) -> TypeGuard[str]:
+    """A text that can be kept and sent. JSON may hold half a surrogate pair; neither SQLite nor UTF-8 takes it."""
+    return isinstance(value, str) and value != "" and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def status_of(head: ReplyHead, body: bytes) -> Processing | Completed:

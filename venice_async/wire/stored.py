@@ -3,18 +3,26 @@
 import base64
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venice_async.models import Element, Keyframe, MediaFile, SeedanceConsent, VideoRequest
+from venice_async.wire.text import to_json
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
+_MARK = "$venice_async.MediaFile"
+"""In `extra`, whose fields this package does not know, a file has to say itself that it is one."""
+
 
 def request_to_text(request: VideoRequest) -> str:
-    """The stored form. Bytes that were given in memory have no name, so they are stored as they are."""
-    return json.dumps(_converter().unstructure(request), separators=(",", ":"), sort_keys=True)
+    """The stored form. Bytes that were given in memory have no name, so they are stored as they are.
+
+    Raises InvalidRequestError for what JSON cannot hold.
+    """
+    return to_json(_converter().unstructure(request), ascii_only=True)
 
 
 def request_from_text(text: str) -> VideoRequest:
@@ -25,7 +33,8 @@ def request_from_text(text: str) -> VideoRequest:
 def _media_to_tree(media: MediaFile) -> dict[str, Any]:
     if media.data is not None:
         return {"bytes": base64.b64encode(media.data).decode(), "content_type": media.content_type}
-    return {"file": str(media.path), "content_type": media.content_type}
+    # Absolute: the job may be continued by a program that was started in another folder.
+    return {"file": str(media.path and media.path.absolute()), "content_type": media.content_type}
 
 
 def _media_from_tree(tree: Any, _: Any) -> str | MediaFile | None:
@@ -34,6 +43,30 @@ def _media_from_tree(tree: Any, _: Any) -> str | MediaFile | None:
     if "bytes" in tree:
         return MediaFile.from_bytes(base64.b64decode(tree["bytes"]), content_type=tree["content_type"])
     return MediaFile.from_path(Path(tree["file"]), content_type=tree["content_type"])
+
+
+def _extra_to_tree(value: Any) -> Any:
+    match value:
+        case MediaFile():
+            return {_MARK: _media_to_tree(value)}
+        case dict():
+            return {name: _extra_to_tree(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_extra_to_tree(item) for item in value]
+        case _:
+            return value
+
+
+def _extra_from_tree(tree: Any, _: Any = None) -> Any:
+    match tree:
+        case dict() if tree.keys() == {_MARK}:
+            return _media_from_tree(tree[_MARK], None)
+        case dict():
+            return {name: _extra_from_tree(item) for name, item in tree.items()}
+        case list():
+            return [_extra_from_tree(item) for item in tree]
+        case _:
+            return tree
 
 
 @functools.cache
@@ -48,6 +81,8 @@ def _converter() -> "Converter":
         converter.register_unstructure_hook(
             kind, lambda media: _media_to_tree(media) if isinstance(media, MediaFile) else media
         )
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Any], _extra_from_tree)
+    converter.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], _extra_to_tree)
     for value in (VideoRequest, Element, Keyframe, SeedanceConsent):
         brief = make_dict_unstructure_fn(value, converter, _cattrs_omit_if_default=True)
         converter.register_unstructure_hook(value, brief)

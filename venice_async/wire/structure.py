@@ -16,9 +16,10 @@ T = TypeVar("T")
 
 def video_model(entry: Any) -> VideoModel:
     """A catalogue entry. Raises ValueError with the path of what is wrong, never with the value."""
-    spec = entry.get("model_spec")
-    flat = {**spec, "id": entry.get("id")} if isinstance(spec, dict) else {"id": entry.get("id")}
-    return _build(flat, VideoModel)
+    spec = _given(_dict(entry.get("model_spec")))
+    if isinstance(spec.get("constraints"), dict):
+        spec["constraints"] = _given(spec["constraints"])
+    return _build({**spec, "id": entry.get("id")}, VideoModel)
 
 
 def account_limits(data: Any) -> AccountLimits:
@@ -41,6 +42,11 @@ def account_limits(data: Any) -> AccountLimits:
     return _build(flat, AccountLimits)
 
 
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without the nulls: they stand for fields that a model has not, and must not cost us the whole catalogue."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -50,8 +56,9 @@ def _list(value: Any) -> list[Any]:
 
 
 def _build(tree: Any, kind: type[T]) -> T:
+    converter = _converter()
     try:
-        return _converter().structure(tree, kind)
+        return converter.structure(tree, kind)
     except (ClassValidationError, IterableValidationError) as error:
         reasons = transform_error(error, format_exception=_reason)
     except (ValueError, TypeError, KeyError):
@@ -76,9 +83,21 @@ def _exactly(kind: type[Any]) -> Any:
     return check
 
 
+_LARGEST = 10**15
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError("not a list of texts")  # a text would fall apart into its characters
+    return tuple(value)
+
+
 def _integer(value: Any, _: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
-        raise TypeError("not a whole number")
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise TypeError("not a number")
+    # The bound comes first: int() of 1e999999999 would write that number out.
+    if not -_LARGEST < value < _LARGEST or value != int(value):
+        raise ValueError("not a whole number")
     return int(value)
 
 
@@ -88,9 +107,15 @@ def _money(value: Any, _: Any) -> Decimal:
     return Decimal(value)
 
 
+def _object(tree: Any) -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        raise TypeError("not an object")  # cattrs looks for names in a text as well
+    return tree
+
+
 def _constraints(tree: Any, plain: Any) -> VideoConstraints:
     known = set(_CONSTRAINT_FIELDS)
-    extra = {name: value for name, value in tree.items() if name not in known} if isinstance(tree, dict) else {}
+    extra = {name: value for name, value in _object(tree).items() if name not in known}
     return plain({**tree, "extra": extra}, VideoConstraints)  # type: ignore[no-any-return]
 
 
@@ -106,18 +131,17 @@ def _converter() -> Converter:
     converter.register_structure_hook(str, _exactly(str))
     converter.register_structure_hook(bool, _exactly(bool))
     converter.register_structure_hook(int, _integer)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
     converter.register_structure_hook(Decimal, _money)
     converter.register_structure_hook_func(lambda kind: kind is Any, lambda value, _: value)
-    converter.register_structure_hook(
+    renamed_deprecation = make_dict_structure_fn(
         Deprecation,
-        make_dict_structure_fn(
-            Deprecation,
-            converter,
-            removes_at=override(rename="removesAt"),
-            replacement_model_id=override(rename="replacementModelId"),
-            auto_remap=override(rename="autoRemap"),
-        ),
+        converter,
+        removes_at=override(rename="removesAt"),
+        replacement_model_id=override(rename="replacementModelId"),
+        auto_remap=override(rename="autoRemap"),
     )
+    converter.register_structure_hook(Deprecation, lambda tree, kind: renamed_deprecation(_object(tree), kind))
     plain = make_dict_structure_fn(VideoConstraints, converter)
     converter.register_structure_hook(VideoConstraints, lambda tree, _: _constraints(tree, plain))
     renamed = override(rename="regionRestrictions")

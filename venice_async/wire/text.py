@@ -2,8 +2,11 @@
 
 import json
 import unicodedata
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
+
+from venice_async.errors import InvalidRequestError
 
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # control, bidi and format marks, surrogates, line breaks
 
@@ -20,6 +23,22 @@ def clean(text: str, *, limit: int = 500) -> str:
 def clean_lines(text: str, *, limit: int) -> str:
     """Like `clean`, but line breaks stay: for texts that a person must read as they were written."""
     return "\n".join(clean(line, limit=limit) for line in text[:limit].splitlines())
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The server's words without the secrets that it may have echoed."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def to_json(tree: Any, *, default: Callable[[Any], Any] | None = None, ascii_only: bool = False) -> str:
+    """A compact JSON text. Raises InvalidRequestError for what JSON cannot hold."""
+    try:
+        return json.dumps(tree, default=default, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = clean(str(error))
+    raise InvalidRequestError(f"The request cannot be written as JSON: {reason}.", problems=(reason,))
 
 
 def parse_json(body: bytes) -> Any:

@@ -1,0 +1,128 @@
+"""The exception tree: what every error has in common."""
+
+import copy
+import pickle
+import re
+from decimal import Decimal
+
+import pytest
+
+from venice_async import errors
+from venice_async.errors import Charge, VeniceError
+
+
+def tree(root: type[VeniceError]) -> list[type[VeniceError]]:
+    """A class and everything below it, in the order of its definition."""
+    return [root, *(kind for child in root.__subclasses__() for kind in tree(child))]
+
+
+EVERY = [kind for kind in tree(VeniceError) if kind.__module__ == "venice_async.errors"]
+FACTS = {
+    "charge": Charge.REFUNDED, "advice": "Do this.", "transient": True, "proof": "it was", "status": 418, "code": "TEA",
+    "ray": "8f-VIE", "details": {"a": 1}, "issues": ({"b": 2},), "payment": {"accepts": []}, "policy_text": "Read.",
+    "consent_version": "1", "consent_flow": "seedance", "face_media_roles": ("image",), "docs_url": "https://a.b",
+    "successor": "/new", "suggested_prompt": "A cat.", "recommended_model": "m", "hint": "h",
+    "credits_refunded": True, "retry_after": 2.5, "problems": ("one", "two"), "needed_usd": Decimal("1.5"),
+    "available_usd": Decimal("0.5"), "job_id": "j1", "reason": "key",
+    "problem": VeniceError("inner", charge=Charge.CHARGED),
+}  # fmt: skip
+
+each = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+
+
+def known(kind: type[VeniceError]) -> dict[str, object]:
+    """The facts that a class knows."""
+    return {name: value for name, value in FACTS.items() if hasattr(kind, name)}
+
+
+def drawn() -> list[tuple[int, str]]:
+    """Depth and name of every class in the picture of the module's docstring."""
+    picture = (errors.__doc__ or "").partition("::\n\n")[2].partition("\n\n")[0].splitlines()
+    found = [re.match(r"    ([│├└─ ]*)(\w+)", line) for line in picture]
+    return [(len(match[1]) // 4, match[2]) for match in found if match]
+
+
+def real(kind: type[VeniceError], depth: int = 0) -> list[tuple[int, str]]:
+    """The same of the classes themselves."""
+    below = [pair for child in kind.__subclasses__() if child in EVERY for pair in real(child, depth + 1)]
+    return [(depth, kind.__name__), *below]
+
+
+def test_the_picture_in_the_docstring_is_the_tree() -> None:
+    """Nobody has to read the code to know what to catch."""
+    assert drawn() == real(VeniceError)
+
+
+def test_every_fact_is_tried_here() -> None:
+    """A fact that is added is pickled and copied by these tests too."""
+    declared = {name for kind in EVERY for name in vars(kind) if not name.startswith("_") and name != "message"}
+    assert declared == set(FACTS)
+
+
+@each
+def test_pickle_and_copy_keep_everything(kind: type[VeniceError]) -> None:
+    """Errors cross process borders and are raised anew to each who awaits: neither loses a word."""
+    error = kind("Something went wrong.", **known(kind))
+    pickled = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own bytes
+    for twin in (pickled, copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is kind
+        assert (str(twin), twin.args) == (str(error), error.args)
+        for name, value in known(kind).items():
+            kept = getattr(twin, name)
+            assert str(kept) == str(value) if isinstance(value, VeniceError) else kept == value
+
+
+@each
+def test_the_text_tells_of_the_money_and_what_to_do(kind: type[VeniceError]) -> None:
+    """One line says what went wrong, what it cost, and what to do next."""
+    for charge in Charge:
+        error = kind("It broke.", charge=charge, advice="Mend it.")
+        assert str(error) == f"It broke. {charge.sentence} Mend it."
+    assert str(kind("It broke.")).startswith(f"It broke. {kind.charge.sentence}")
+
+
+@each
+def test_every_class_can_be_made_of_nothing(kind: type[VeniceError]) -> None:
+    """All facts have defaults, and a missing message leaves no gap."""
+    assert str(kind()).startswith(kind.charge.sentence)
+    assert kind().message == ""
+
+
+@each
+def test_an_unknown_fact_is_a_programming_mistake(kind: type[VeniceError]) -> None:
+    """A misspelt fact must not vanish silently."""
+    with pytest.raises(TypeError, match="no_such_fact"):
+        kind("x", no_such_fact=1)
+
+
+@each
+def test_every_class_says_what_it_is(kind: type[VeniceError]) -> None:
+    """Each has a docstring of its own."""
+    assert kind.__doc__
+    assert kind.__doc__ != Exception.__doc__
+
+
+def test_facts_of_one_error_do_not_show_in_another() -> None:
+    """Facts belong to the error, not to its class."""
+    errors.RateLimitError("a", retry_after=3.0)
+    assert errors.RateLimitError("b").retry_after is None
+
+
+def test_every_charge_has_its_own_sentence() -> None:
+    """A person can tell the four apart."""
+    assert len({charge.sentence for charge in Charge}) == len(Charge) == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "transient"),
+    [
+        (errors.ConnectError, True), (errors.SendError, True), (errors.ReplyLostError, True),
+        (errors.RateLimitError, True), (errors.FailureBlockError, True), (errors.ServerError, True),
+        (errors.CapacityError, True), (errors.IncompleteDownloadError, True), (errors.BadRequestError, False),
+        (errors.AuthenticationError, False), (errors.PaymentRequiredError, False), (errors.ContentRejectedError, False),
+        (errors.UnexpectedReplyError, False), (errors.ConfigurationError, False), (errors.UnknownOutcomeError, False),
+    ],
+)  # fmt: skip
+def test_what_may_pass_by_itself(kind: type[VeniceError], transient: bool) -> None:
+    """Only trouble that time can mend is called transient."""
+    assert kind("x").transient is transient

@@ -1,0 +1,189 @@
+"""The account's budgets behind one interface."""
+
+import asyncio
+
+import pytest
+
+from venice_async.emulator.manual_clock import ManualClock
+from venice_async.errors import (
+    BadRequestError,
+    FailureBlockError,
+    RateLimitError,
+    ReplyLostError,
+    ServerError,
+    UnexpectedRedirectError,
+    VeniceError,
+)
+from venice_async.governor import QUEUE_BURST, RETRIEVE_BURST, Governor, Kind, Ticket
+from venice_async.limits import RateLimits
+from venice_async.wire.exchange import ReplyHead
+
+OK = ReplyHead(status=200)
+
+
+def governor(**limits: float) -> tuple[Governor, ManualClock]:
+    """A fresh one in virtual time."""
+    clock = ManualClock()
+    return Governor(RateLimits(**limits), clock), clock  # type: ignore[arg-type]
+
+
+def exhaust(governor: Governor, kind: Kind) -> list[Ticket]:
+    """Take every right that is there now."""
+    taken = []
+    while governor.wait(kind) == 0.0:
+        taken.append(governor.take(kind))
+    return taken
+
+
+class TestPacing:
+    def test_a_start_is_no_burst(self) -> None:
+        """An earlier process may just have used the limit up."""
+        made, _ = governor()
+        assert len(exhaust(made, Kind.QUEUE)) == QUEUE_BURST
+        made, _ = governor()
+        assert len(exhaust(made, Kind.RETRIEVE)) == 1
+
+    def test_after_a_pause_only_a_few_leave_at_once(self) -> None:
+        """Evenly spread requests come home sooner than a burst and a silence."""
+        made, clock = governor()
+        for ticket in exhaust(made, Kind.RETRIEVE):
+            made.settle(ticket, OK)
+        clock.advance(600.0)
+        assert len(exhaust(made, Kind.RETRIEVE)) == RETRIEVE_BURST
+
+    def test_what_has_no_limit_is_not_paced(self) -> None:
+        """Quotes, the catalogue and private links are not counted by number."""
+        made, _ = governor(failures=1000)
+        assert [made.take(Kind.OTHER).permit for _ in range(50)] == [None] * 50
+        assert made.wait(Kind.OTHER) == 0.0
+
+    def test_the_kinds_do_not_take_from_each_other(self) -> None:
+        """Queueing goes on while polls are at their limit."""
+        made, _ = governor()
+        exhaust(made, Kind.RETRIEVE)
+        assert made.wait(Kind.QUEUE) == 0.0
+
+    def test_an_outstanding_request_counts_until_it_is_settled(self) -> None:
+        """The server counts it at some instant between sending and answer."""
+        made, clock = governor(queue_per_minute=2)
+        tickets = [made.take(Kind.QUEUE), made.take(Kind.QUEUE)]
+        clock.advance(600.0)
+        assert made.wait(Kind.QUEUE) > 0
+        for ticket in tickets:
+            made.settle(ticket, OK)
+        assert made.wait(Kind.QUEUE) > 0
+        clock.advance(62.0)
+        assert made.wait(Kind.QUEUE) == 0.0
+
+
+class TestTurns:
+    def test_first_come_first_served(self) -> None:
+        """Nobody starves, however many wait."""
+        made, clock = governor()
+        order: list[int] = []
+
+        async def one(number: int) -> None:
+            made.settle(await made.acquire(Kind.QUEUE), OK)
+            order.append(number)
+
+        async def everybody() -> None:
+            await asyncio.gather(*(one(number) for number in range(100)))
+
+        clock.run(everybody())
+        assert order == list(range(100))
+
+    def test_who_gives_up_takes_nothing(self) -> None:
+        """A cancelled wait costs no right to send, and does not hold up the next."""
+        made, clock = governor()
+
+        async def give_up() -> float:
+            exhaust(made, Kind.RETRIEVE)
+            waiting = [asyncio.create_task(made.acquire(Kind.RETRIEVE)) for _ in range(5)]
+            await asyncio.sleep(0)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            await made.acquire(Kind.RETRIEVE)
+            return clock.monotonic()
+
+        assert clock.run(give_up()) < 2.0
+
+    def test_a_settled_request_wakes_who_waits_for_it(self) -> None:
+        """With everything in flight nobody can say when; the answer itself does."""
+        made, clock = governor(failures=4)
+
+        async def main() -> float:
+            ticket = await made.acquire(Kind.OTHER)
+            waiter = asyncio.create_task(made.acquire(Kind.OTHER))
+            await clock.sleep(0.001)
+            made.settle(ticket, OK)
+            await waiter
+            return clock.monotonic()
+
+        assert clock.run(main()) < 0.1
+
+
+class TestSettling:
+    def test_twice_is_once(self) -> None:
+        """Whoever is sure may settle again."""
+        made, _ = governor()
+        ticket = made.take(Kind.QUEUE)
+        for _ in range(3):
+            made.settle(ticket, OK)
+        made.settle(ticket)
+        assert "1/40 queues" in repr(made)
+        assert "0 in flight" in repr(made)
+
+    @pytest.mark.parametrize(
+        ("head", "error", "counts"),
+        [(ReplyHead(status=400), BadRequestError("x", status=400), True), (ReplyHead(status=500), ServerError("x"),
+         True),
+         (ReplyHead(status=404), None, True), (ReplyHead(status=429), RateLimitError("x"), False),
+         (ReplyHead(status=302), UnexpectedRedirectError("x"), False), (OK, None, False), (None, ReplyLostError("x"),
+         False)],
+    )  # fmt: skip
+    def test_what_counts_as_a_failed_request(
+        self, head: ReplyHead | None, error: VeniceError | None, counts: bool
+    ) -> None:
+        """4xx other than 429, and 5xx: also where the caller is content with the answer."""
+        made, _ = governor(failures=4)
+        made.settle(made.take(Kind.OTHER), head, error)
+        assert (made.wait(Kind.OTHER) > 0) is counts
+
+    def test_a_block_stops_everything(self) -> None:
+        """The key is locked for 30 s; asking only lengthens that."""
+        made, clock = governor()
+        made.settle(made.take(Kind.OTHER), ReplyHead(status=429), FailureBlockError("x"))
+        assert all(made.wait(kind) >= 30 for kind in Kind)
+        clock.advance(31.0)
+        assert made.wait(Kind.QUEUE) == 0.0
+
+    @pytest.mark.parametrize(
+        ("headers", "least"),
+        [
+            ({"retry-after": "20"}, 20.0),
+            ({"x-ratelimit-reset-requests": "15"}, 15.0),
+            ({}, 1.0),
+            ({"retry-after": "garbage"}, 1.0),
+        ],
+    )
+    def test_a_429_stops_its_own_kind_for_as_long_as_it_says(self, headers: dict[str, str], least: float) -> None:
+        """And a little longer, because two clocks are never the same."""
+        made, _ = governor()
+        made.settle(made.take(Kind.RETRIEVE), ReplyHead(status=429, headers=headers), RateLimitError("x"))
+        assert least < made.wait(Kind.RETRIEVE) < least + 1.0
+        assert made.wait(Kind.QUEUE) == 0.0
+
+    def test_the_server_s_own_limit_is_taken_over(self) -> None:
+        """Accounts differ, and limits change."""
+        made, _ = governor()
+        head = ReplyHead(status=200, headers={"x-ratelimit-limit-requests": "12"})
+        made.settle(made.take(Kind.QUEUE), head)
+        assert "/12 queues" in repr(made)
+
+
+def test_the_repr_is_an_instrument() -> None:
+    """How full the budgets are."""
+    made, _ = governor()
+    made.take(Kind.QUEUE)
+    assert repr(made) == "<Governor 1/40 queues, 0/120 retrieves, 1 in flight>"

@@ -1,0 +1,166 @@
+"""Local media as base64 text, encoded while it is sent."""
+
+import asyncio
+import base64
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from venice_async.errors import InvalidRequestError
+from venice_async.media import PIECE, encoded, encoded_size
+from venice_async.models import MediaFile, VideoRequest
+from venice_async.wire.calls import queue_call
+
+pytestmark = pytest.mark.anyio
+
+SIZES = [0, 1, 2, 3, 4, 5, PIECE - 2, PIECE - 1, PIECE, PIECE + 1, PIECE + 2, 2 * PIECE - 1, 2 * PIECE, 2 * PIECE + 1]
+
+
+def pattern(size: int) -> bytes:
+    """Bytes that differ from piece to piece."""
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
+async def collected(segments: tuple[bytes | MediaFile, ...], executor: Executor | None = None) -> bytes:
+    """The whole encoded body."""
+    return b"".join([piece async for piece in encoded(segments, executor=executor)])
+
+
+class TestEncoding:
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_pieces_join_to_the_plain_encoding(self, tmp_path: Path, size: int) -> None:
+        """From a file or from memory, at every size around that of a piece; and the size is told beforehand."""
+        data = pattern(size)
+        path = tmp_path / "a.png"
+        path.write_bytes(data)
+        for media in (MediaFile.from_path(path), MediaFile.from_bytes(data, content_type="image/png")):
+            whole = await collected((b"<", media, b">"))
+            assert whole == b"<" + base64.b64encode(data) + b">"
+            assert encoded_size((b"<", media, b">")) == len(whole)
+
+    async def test_pieces_are_small(self, tmp_path: Path) -> None:
+        """A large file costs one piece of memory at a time."""
+        path = tmp_path / "a.png"
+        path.write_bytes(pattern(5 * PIECE + 7))
+        pieces = [len(piece) async for piece in encoded((MediaFile.from_path(path),), executor=None)]
+        assert (len(pieces), max(pieces)) == (6, PIECE // 3 * 4)
+
+    def test_pieces_need_no_padding_between_them(self) -> None:
+        """Base64 turns three bytes into four characters."""
+        assert PIECE % 3 == 0
+
+
+class TestRefusals:
+    @pytest.fixture(params=["missing", "directory", "pipe", "device", "socket", "dangling", "nameless", "nul"])
+    def odd(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+        """A path at which no ordinary file stands."""
+        path = tmp_path / "odd.png"
+        match request.param:
+            case "directory":
+                path.mkdir()
+            case "pipe":
+                os.mkfifo(path)
+            case "device":
+                return Path("/dev/zero")
+            case "socket":
+                import socket
+
+                with socket.socket(socket.AF_UNIX) as made:
+                    made.bind(str(path))
+            case "dangling":
+                path.symlink_to(tmp_path / "nowhere")
+            case "nameless":
+                return Path()
+            case "nul":
+                return Path("a\x00b.png")
+        return path
+
+    async def test_only_ordinary_files_are_read(self, odd: Path) -> None:
+        """A pipe would wait for ever and a device never end: both are refused, by name, without waiting."""
+        media = MediaFile.from_path(odd, content_type="image/png")
+        with pytest.raises(InvalidRequestError) as caught:
+            encoded_size((media,))
+        with pytest.raises(InvalidRequestError) as again:
+            await collected((media,))
+        assert caught.value.problems == again.value.problems
+        assert str(odd) in caught.value.problems[0]
+        assert caught.value.__cause__ is caught.value.__context__ is None
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    async def test_a_file_that_may_not_be_read_is_refused(self, tmp_path: Path) -> None:
+        """The reason is told in our own words."""
+        path = tmp_path / "a.png"
+        path.touch(mode=0)
+        with pytest.raises(InvalidRequestError, match="cannot be read"):
+            encoded_size((MediaFile.from_path(path),))
+
+    async def test_texts_are_never_opened(self) -> None:
+        """A text in a media field is a URL, also where it names a file that exists: user input reaches these fields."""
+        opened: list[object] = []
+        watching = True
+
+        def hook(event: str, args: tuple[object, ...]) -> None:
+            if watching and event == "open":
+                opened.append(args[0])
+
+        sys.addaudithook(hook)
+        names = ("/etc/passwd", "file:///etc/passwd", "~/.ssh/id_rsa", "/proc/self/environ", "/dev/zero", __file__)
+        for name in names:
+            call = queue_call("https://a", VideoRequest(model="m", image_url=name, reference_image_urls=[name]))
+            await collected(call.body)
+            encoded_size(call.body)
+        watching = False
+        assert opened == []
+
+
+class TestCancellation:
+    async def test_a_file_is_not_left_open(self, tmp_path: Path) -> None:
+        """Giving up between two pieces, or while a thread reads one, leaves no file descriptor behind."""
+        path = tmp_path / "a.png"
+        path.write_bytes(pattern(3 * PIECE))
+        before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- numbers, not paths
+        body = encoded((MediaFile.from_path(path),), executor=None)
+        await anext(body)
+        await body.aclose()  # type: ignore[attr-defined]
+        held = HeldExecutor()
+        body = encoded((MediaFile.from_path(path),), executor=held)
+        reading = asyncio.ensure_future(anext(body))
+        await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        held.work()
+        held.shutdown()
+        assert set(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+
+
+class HeldExecutor(Executor):
+    """Runs what it was given only when told to, as a slow disk does."""
+
+    def __init__(self) -> None:
+        self._given: list[Callable[[], Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self._given.append(lambda: fn(*args, **kwargs))
+        running: Future[Any] = Future()
+        running.set_running_or_notify_cancel()
+        return running
+
+    def work(self) -> None:
+        """Do it all now, though nobody waits any more."""
+        assert self._given
+        for work in self._given:
+            work()
+
+
+async def test_a_thread_pool_may_be_given(tmp_path: Path) -> None:
+    """Disk work goes where the caller wants it."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"abc")
+    with ThreadPoolExecutor(1) as pool:
+        assert await collected((MediaFile.from_path(path),), executor=pool) == b"YWJj"

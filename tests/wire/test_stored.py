@@ -1,0 +1,85 @@
+"""A request as text for the ledger, and back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from venice_async.errors import InvalidRequestError
+from venice_async.models import Element, Keyframe, MediaFile, SeedanceConsent, VideoRequest
+from venice_async.wire.calls import queue_call
+from venice_async.wire.stored import request_from_text, request_to_text
+
+texts = st.text(max_size=12)
+media = st.one_of(
+    texts.map("https://a/".__add__),
+    st.binary(max_size=12).map(lambda data: MediaFile.from_bytes(data, content_type="image/png")),
+    st.sampled_from(["a.png", "b/ü.mp4"]).map(lambda name: MediaFile.from_path(Path("/x") / name)),
+)
+plain: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | texts | media
+trees = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=6
+)
+requests = st.builds(
+    VideoRequest,
+    model=texts, prompt=st.none() | texts, duration=st.none() | texts, aspect_ratio=st.none() | texts,
+    audio=st.none() | st.booleans(), upscale_factor=st.none() | st.integers(0, 4), image_url=st.none() | media,
+    reference_image_urls=st.lists(media, max_size=2), scene_image_urls=st.none() | st.lists(media, max_size=2),
+    elements=st.lists(st.builds(Element, frontal_image_url=st.none() | media, video_url=st.none() | media), max_size=2),
+    keyframes=st.lists(st.builds(Keyframe, image_url=media, frame_index=st.integers(0, 9)), max_size=2),
+    consent=st.none() | st.builds(
+        SeedanceConsent, confirmed_terms_and_privacy=st.booleans(), confirmed_legal_right=st.booleans(),
+        confirmed_screening_acknowledged=st.booleans(),
+    ),
+    extra=st.dictionaries(texts, trees, max_size=2),
+)  # fmt: skip
+
+
+@given(requests)
+def test_every_request_comes_back_as_it_was(request_: VideoRequest) -> None:
+    """A job that goes on after a crash sends what was asked for, files in unknown fields included."""
+    text = request_to_text(request_)
+    assert request_from_text(text) == request_
+    assert text.isascii()
+    json.loads(text)
+
+
+@given(requests)
+def test_the_same_bytes_would_be_sent(request_: VideoRequest) -> None:
+    """The stored request makes the same call as the given one."""
+    stored = request_from_text(request_to_text(request_))
+    assert queue_call("https://a", stored).body == queue_call("https://a", request_).body
+
+
+def test_files_are_kept_by_name_only(tmp_path: Path) -> None:
+    """The ledger does not swell by the media, and holds nothing of them."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"canary-content")
+    text = request_to_text(VideoRequest(model="m", image_url=MediaFile.from_path(path)))
+    assert "canary-content" not in text
+    assert str(path) in text
+
+
+def test_a_relative_name_becomes_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The next start may be from another folder."""
+    monkeypatch.chdir(tmp_path)
+    text = request_to_text(VideoRequest(model="m", image_url=MediaFile.from_path("a.png")))
+    monkeypatch.chdir("/")
+    found = request_from_text(text).image_url
+    assert isinstance(found, MediaFile)
+    assert found.path == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {1}, b"bytes"], ids=repr)
+def test_what_cannot_be_kept_is_refused_before_it_is_promised(value: object) -> None:
+    """A request that could not go on after a crash is not taken at all."""
+    with pytest.raises(InvalidRequestError):
+        request_to_text(VideoRequest(model="m", extra={"x": value}))
+
+
+def test_what_was_not_given_is_not_written() -> None:
+    """The stored form stays small, and a default that changes later applies."""
+    assert request_to_text(VideoRequest(model="m")) == '{"model":"m"}'
