@@ -14,11 +14,13 @@ from venice_async.clock import Clock
 from venice_async.emulator.emulator import Emulator
 from venice_async.emulator.manual_clock import ManualClock
 from venice_async.emulator.plain_clips import PlainClips
+from venice_async.events import EventStream
 from venice_async.handle import Job
 from venice_async.jobs import JobRecord
 from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.models import VideoRequest
+from venice_async.polling import Estimate
 
 INLINE = "longcat-distilled-text-to-video"
 """A model whose retrieve answer is the video itself; $0.10 for 5 s."""
@@ -47,6 +49,24 @@ def job_record(number: int = 1, **changes: Any) -> JobRecord:
         "created_at": 1000.0 + number,
     }
     return JobRecord(**{**facts, **changes})
+
+
+class Owner:
+    """A manager that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.cancelled: list[Job] = []
+
+    def eta_of(self, job_id: str) -> Estimate | None:
+        del job_id
+        return None
+
+    def events_of(self, job: Job) -> EventStream:
+        del job
+        return EventStream(lambda _: None)
+
+    async def cancel(self, job: Job) -> None:
+        self.cancelled.append(job)
 
 
 class HeldLedger:

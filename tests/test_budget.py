@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from venice_async.budget import Budget, Totals, totals_of
 from venice_async.errors import BudgetExceededError, Charge
-from venice_async.jobs import MOVES, JobState
+from venice_async.jobs import MOVES, JobRecord, JobState
 
 PRICE = Decimal("0.35")
 NOTHING = Totals()
@@ -79,7 +79,7 @@ _CHARGES = {
 def test_spent_and_reserved_stay_below_the_cap(data: st.DataObject) -> None:
     """Jobs are taken on, refused, moved and forgotten at random: the sums are those of the records, within the cap."""
     budget = Budget(cap := Decimal(2))
-    records = {}
+    records: dict[str, JobRecord] = {}
     for number in range(data.draw(st.integers(1, 30))):
         if data.draw(st.booleans()) or not records:
             record = job_record(number, price_usd=Decimal(data.draw(st.integers(0, 90))) / 100)

@@ -51,7 +51,7 @@ async def test_a_failure_that_nobody_waits_for_is_no_warning() -> None:
 
     task = chores.start(fails())
     await chores.finish()
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         await task
 
 

@@ -313,6 +313,18 @@ class TestRepeating:
         assert (len(transport.calls), error.charge, clock.monotonic()) == (1, Charge.UNVERIFIED, 0.0)
         assert "Do not send it again" in str(error)
 
+    def test_an_outage_uses_up_the_repeats(self) -> None:
+        """New work is still tried once; repeats stop until answers are good again."""
+        venice, transport, clock = scripted(Played(502))
+
+        async def many() -> None:
+            for _ in range(20):
+                with pytest.raises(errors.ServerError):
+                    await venice.quote(REQUEST)
+
+        clock.run(many())
+        assert len(transport.calls) == 20 + 100 // 5
+
     def test_no_retry_means_one_attempt(self) -> None:
         """Also after a proof, for callers that decide themselves."""
         venice, transport, clock = scripted(errors.ConnectError("x", proof="p"))

@@ -81,6 +81,12 @@ def test_the_text_tells_of_the_money_and_what_to_do(kind: type[VeniceError]) -> 
     assert str(kind("It broke.")).startswith(f"It broke. {kind.charge.sentence}")
 
 
+@pytest.mark.parametrize(("message", "shown"), [("Broken", "Broken."), ("Why?", "Why?"), ("Cut…", "Cut…"), ("", "")])
+def test_a_message_is_a_sentence(message: str, shown: str) -> None:
+    """The server's own words often end without a full stop; what follows must not run into them."""
+    assert str(VeniceError(message)) == f"{shown} Nothing was charged.".strip()
+
+
 @each
 def test_every_class_can_be_made_of_nothing(kind: type[VeniceError]) -> None:
     """All facts have defaults, and a missing message leaves no gap."""

@@ -2,9 +2,10 @@
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from harness import job_record
+from harness import Owner, job_record
 
 from venice_async.errors import (
     BadRequestError,
@@ -18,32 +19,13 @@ from venice_async.errors import (
     UnknownOutcomeError,
     VeniceError,
 )
-from venice_async.events import EventStream
 from venice_async.handle import Job
-from venice_async.jobs import JobState, error_text
-from venice_async.polling import Estimate
+from venice_async.jobs import JobState, VideoFile, error_text
 
 pytestmark = pytest.mark.anyio
 
 
-class Owner:
-    """A manager that notes what it is asked."""
-
-    def __init__(self) -> None:
-        self.cancelled: list[Job] = []
-
-    def eta_of(self, job_id: str) -> Estimate | None:
-        del job_id
-
-    def events_of(self, job: Job) -> EventStream:
-        del job
-        return EventStream(lambda _: None)
-
-    async def cancel(self, job: Job) -> None:
-        self.cancelled.append(job)
-
-
-def make_job(**changes: object) -> Job:
+def make_job(**changes: Any) -> Job:
     return Job(job_record(**changes), Owner())
 
 
@@ -57,7 +39,7 @@ async def test_many_can_await_one_job() -> None:
     assert {video.size for video in videos} == {7}
 
 
-async def _result(job: Job) -> object:
+async def _result(job: Job) -> VideoFile:
     return await job
 
 
@@ -151,7 +133,8 @@ async def test_a_released_job_is_awaited_on() -> None:
 
 async def test_watchers_are_called_once() -> None:
     """When the job comes to rest, or at once where it has."""
-    job, seen = make_job(), []
+    job = make_job()
+    seen: list[Job] = []
     job.watch(seen.append)
     job.update(job_record(state=JobState.QUEUED))
     assert seen == []

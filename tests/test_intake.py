@@ -1,6 +1,7 @@
 """From a request to a record: everything wrong is found before money is spent."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from harness import PRIVATE, World, video_request, virtual
@@ -57,7 +58,7 @@ async def test_without_a_key_the_id_is_the_key(world: World) -> None:
     ],
 )
 @virtual()
-async def test_mistakes_are_refused(world: World, changes: dict[str, str], names: dict[str, str]) -> None:
+async def test_mistakes_are_refused(world: World, changes: dict[str, Any], names: dict[str, Any]) -> None:
     """With an error that lists them."""
     with pytest.raises(InvalidRequestError) as refused:
         await intake(world).prepare(video_request(**changes), **{"key": None, "output": None, **names})
@@ -131,7 +132,9 @@ async def test_a_finished_job_frees_the_name_it_had_claimed(world: World) -> Non
     door = intake(world, overwrite=Overwrite.RENAME)
     record = await door.prepare(video_request(1), key="a", output="a.mp4")
     door.claim(record)
-    done = moved(moved(moved(record, {"state": JobState.QUEUEING}), {"state": JobState.QUEUED}), {"output": "a (2).mp4"})
+    done = moved(
+        moved(moved(record, {"state": JobState.QUEUEING}), {"state": JobState.QUEUED}), {"output": "a (2).mp4"}
+    )
     door.follow(moved(moved(done, {"state": JobState.DOWNLOADING}), {"state": JobState.COMPLETED}))
     door.claim(await door.prepare(video_request(2), key="b", output="a.mp4"))
 

@@ -21,8 +21,9 @@ from venice_async.errors import (
     ReplyLostError,
     SendError,
 )
+from venice_async.media import encoded_size
 from venice_async.models import MediaFile
-from venice_async.transport import AiohttpTransport, Timeouts
+from venice_async.transport import AiohttpTransport, Timeouts, _Progress
 from venice_async.wire.exchange import Call, Channel, ReplyHead
 
 pytestmark = pytest.mark.anyio
@@ -228,6 +229,12 @@ class TestProofs:
         assert isinstance(error, ConnectError)
         assert error.proof is not None
 
+    @pytest.mark.parametrize("host", ["bad host", "a" * 70 + ".example", "a%zz"], ids=["blank", "overlong", "escape"])
+    async def test_an_address_that_is_none_is_a_failed_connection(self, transport: AiohttpTransport, host: str) -> None:
+        """Whatever the HTTP library raises about it: no header had been sent, and that is the proof."""
+        error = await broken(transport, call_to(f"http://{host}"))
+        assert (type(error), error.proof) == (ConnectError, "no connection was made")
+
     async def test_a_certificate_that_is_not_trusted_is_refused_for_good(
         self, transport: AiohttpTransport, tmp_path: Path
     ) -> None:
@@ -283,6 +290,18 @@ class TestProofs:
             error = await broken(transport, call_to(server, body=(b'{"image_url":"', picture, b'"}')))
         assert isinstance(error, SendError)
         assert error.proof == "the last byte of the body was withheld"
+
+    async def test_the_last_byte_is_let_go_alone_and_last(self, transport: AiohttpTransport) -> None:
+        """The proof ends at the moment at which the last byte is handed out, not one step later."""
+        picture = MediaFile.from_bytes(b"\x01" * 400_000, content_type="image/png")
+        call = call_to("http://127.0.0.1", body=(b'{"image_url":"', picture, b'"}'))
+        size = encoded_size(call.body)
+        progress = _Progress(whole_body=False, traced=True)
+        handed_out = 0
+        async for piece in transport._withholding(call, size, progress):
+            handed_out += len(piece)
+            assert progress.last_byte_released == (handed_out == size)
+        assert (handed_out, len(piece)) == (size, 1)
 
     async def test_an_early_refusal_of_a_large_upload_is_read(self, transport: AiohttpTransport) -> None:
         """A server that answers 413 without reading everything is understood, not taken for a broken wire."""
@@ -409,8 +428,9 @@ class TestPrivacy:
     async def test_cookies_are_never_kept(self, transport: AiohttpTransport, channel: Channel) -> None:
         """A cookie would tie jobs, accounts and private links together."""
         async with RawServer(always(reply(Set_Cookie="session=abc; Path=/"))) as server:
+            by_name = f"http://localhost:{server.port}"  # cookies of bare addresses are seldom kept at all
             for _ in range(3):
-                await exchange(transport, call_to(server, channel))
+                await exchange(transport, call_to(by_name, channel))
             assert not any("cookie" in seen.headers for seen in server.requests)
 
     @ALL_CHANNELS
@@ -473,7 +493,7 @@ class TestPrivacy:
     @ALL_CHANNELS
     async def test_a_failed_connection_holds_no_secret(self, transport: AiohttpTransport, channel: Channel) -> None:
         """The HTTP library's own error has the whole request in it; ours has its reason alone."""
-        for url in (f"http://127.0.0.1:{closed_port()}", "http://nowhere.invalid", "http://bad host"):
+        for url in (f"http://127.0.0.1:{closed_port()}", "http://nowhere.invalid", "http://" + "a" * 70):
             assert_nothing_secret(await broken(transport, call_to(url, channel)))
 
     async def test_reprs_hold_no_secret(self, transport: AiohttpTransport) -> None:

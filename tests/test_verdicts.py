@@ -178,7 +178,8 @@ def test_link(error: VeniceError, expected: tuple[object, ...]) -> None:
 
 def verdicts_of(judge: Callable[[Tries], Verdict]) -> list[Verdict]:
     """The verdicts on the same trouble, again and again, until there is no next try."""
-    met, given = tries(), []
+    met = tries()
+    given: list[Verdict] = []
     while not given or (given[-1].delay is not None and len(given) < 50):
         given.append(judge(met))
     return given

@@ -58,7 +58,9 @@ class Budget:
             if price_usd is None:
                 raise BudgetExceededError("There is a budget, and the price of this job is not known.")
             if price_usd > available:
-                message = f"The job costs ${price_usd} and ${available} of the budget of ${self.cap_usd} is left."
+                message = (
+                    f"The job costs ${price_usd} and ${max(available, ZERO)} of the budget of ${self.cap_usd} is left."
+                )
                 raise BudgetExceededError(message, needed_usd=price_usd, available_usd=available)
         self._set(job_id, Totals(reserved_usd=price_usd or ZERO))
 

@@ -51,7 +51,7 @@ class Catalog:
             return (Problem(field="model", message="is empty."),)
         model = self._models.get(request.model)
         if model is None:
-            near = difflib.get_close_matches(request.model, self._models, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(request.model, self._models, n=1, cutoff=0.4)
             message = f"{request.model!r} is not a video model of this server."
             return (Problem(field="model", message=message, nearest=near[0] if near else None),)
         return tuple(_problems(request, model))

@@ -220,6 +220,8 @@ class VeniceClient:
             except (APIConnectionError, RateLimitError, ServerError) as error:
                 if retry is None or not safe(error) or retry.gives_up(number, self.clock.monotonic() - began):
                     raise
+                if not self.governor.retries.spend():
+                    raise  # in an outage the first tries of new work still go, repeats stop
                 pause = retry.delay(number, rng=self._rng, retry_after=getattr(error, "retry_after", None))
             await self.clock.sleep(pause)
 

@@ -100,7 +100,10 @@ class VeniceError(Exception):
         return str(self.args[0]) if self.args else ""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.message, self.charge.sentence, self.advice) if part)
+        message = self.message
+        if message and message[-1] not in ".!?…":  # the server's own words often end without
+            message += "."
+        return " ".join(part for part in (message, self.charge.sentence, self.advice) if part)
 
 
 class ConfigurationError(VeniceError):
@@ -157,10 +160,7 @@ class APIStatusError(VeniceError):
 
 
 class BadRequestError(APIStatusError):
-    """400: a parameter is wrong or not supported by the model; on retrieve, the queue_id is not known.
-
-    `details` is the server's tree or text about the input, `issues` its list of single problems.
-    """
+    """400: a parameter is wrong, or a queue_id not known. `details` and `issues` are the server's word on the input."""
 
     advice = "Correct the request; sending it again unchanged gives the same answer."
     status = 400
@@ -334,7 +334,7 @@ class JobHeldError(JobError):
 
 
 class UnknownOutcomeError(JobError):
-    """Nobody can tell whether the paid call was taken: it is never sent again by itself, and its price stays reserved."""
+    """Nobody can tell whether the paid call was taken. It is not sent again by itself; its price stays reserved."""
 
     charge = Charge.UNVERIFIED
     advice = "Look at the account's usage, then decide: `venice-async unknown`."

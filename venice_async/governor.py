@@ -8,7 +8,7 @@ from attrs import define
 from venice_async.alarm import Alarm
 from venice_async.clock import Clock
 from venice_async.errors import FailureBlockError, RateLimitError, VeniceError
-from venice_async.limits import FailureBudget, Permit, RateHeaders, RateLimits, RequestBudget
+from venice_async.limits import FailureBudget, Permit, RateHeaders, RateLimits, RequestBudget, RetryBudget
 from venice_async.wire.exchange import ReplyHead
 
 QUEUE_BURST = 10
@@ -44,6 +44,7 @@ class Governor:
             Kind.RETRIEVE: RequestBudget(limits.retrieve_per_minute, burst=RETRIEVE_BURST),
         }
         self.failures = FailureBudget(limits.failures, limits.failure_window)
+        self.retries = RetryBudget()
         self._in_flight = 0
         self._turns = {kind: asyncio.Lock() for kind in Kind}
         self._alarms = {kind: Alarm(clock) for kind in Kind}
@@ -104,6 +105,7 @@ class Governor:
             self.failures.failed(now)
         elif error is None:
             self.failures.succeeded(now)
+            self.retries.succeeded()
 
     def __repr__(self) -> str:
         queue, retrieve = self.budgets[Kind.QUEUE], self.budgets[Kind.RETRIEVE]

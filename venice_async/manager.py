@@ -70,11 +70,7 @@ class JobManager:
         self._rng = rng or random.Random()
         self._budget = Budget(None if budget_usd is None else Decimal(str(budget_usd)))
         self._intake = Intake(client, output_dir=Path(output_dir), overwrite=overwrite, budget=self._budget)
-        self._roster = Roster(
-            self,
-            on_record=self._intake.follow,
-            on_completed=lambda record: self._cleaner.add(record),  # noqa: PLW0108 -- the cleaner is made last
-        )
+        self._roster = Roster(self, on_record=self._intake.follow, on_completed=self._clean_up)
         self._disk = DiskPool()
         self._scheduler = PollScheduler(rng=self._rng)
         self._runner = Runner(
@@ -269,6 +265,9 @@ class JobManager:
             record = await self._runner.recover(record)
         if not record.state.terminal:
             await self._runner.cancel(record)
+
+    def _clean_up(self, record: JobRecord) -> None:
+        self._cleaner.add(record)
 
     def _account_refused(self, reason: str, error: VeniceError) -> None:
         for job_id in self._pump.hold_pending():

@@ -1,7 +1,7 @@
 """Cancels a coroutine at exactly its k-th await."""
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 
@@ -14,7 +14,8 @@ class CancelledAt:
         self.struck = False
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        resume, value = self._coroutine.send, None
+        resume: Callable[[Any], Any] = self._coroutine.send
+        value: Any = None
         for step in range(1, 1_000_000):
             try:
                 future = resume(value)
@@ -29,8 +30,8 @@ class CancelledAt:
                 value = yield future
                 resume = self._coroutine.send
             except BaseException as error:  # noqa: BLE001 -- whatever it is belongs to the coroutine
-                value = error  # type: ignore[assignment]
-                resume = self._coroutine.throw  # type: ignore[assignment]
+                value = error
+                resume = self._coroutine.throw
         raise AssertionError("this coroutine never ends")
 
     async def run(self) -> bool:

@@ -118,7 +118,7 @@ def test_closing_is_cancelled(tmp_path: Path, ledger_of: Callable[[World], Ledge
 
 @pytest.mark.parametrize("work", ["_queue", "_poll"])
 def test_a_task_of_the_manager_is_cancelled(tmp_path: Path, ledger_of: Callable[[World], Ledger], work: str) -> None:
-    """As a dying event loop does: a paid call leaves UNKNOWN at worst, a download nothing but a place to start again."""
+    """As a dying event loop does: a paid call leaves UNKNOWN at worst, a download a place to start again."""
 
     async def scene(world: World, at: int) -> bool:
         world.folder.mkdir()

@@ -20,7 +20,7 @@ from venice_async.ledger import SqliteLedger
 
 pytestmark = pytest.mark.anyio
 
-KILLS, SCENES, SIZE = 6, 14, 400_000
+KILLS, SCENES, SIZE = 6, 24, 400_000
 
 
 async def start(url: str, folder: Path) -> Process:
@@ -63,6 +63,7 @@ async def test_killed_again_and_again(tmp_path: Path) -> None:
         for _ in range(KILLS):
             process = await start(venice.url, tmp_path)
             await asyncio.sleep(chance.uniform(0.05, 0.7))
+            assert process.returncode is None, "there was nothing left to kill"
             process.kill()
             await process.communicate()
             check_no_partial_file(tmp_path, venice)

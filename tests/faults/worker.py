@@ -9,7 +9,7 @@ from venice_async.handle import Job
 from venice_async.manager import JobManager
 from venice_async.models import VideoRequest
 
-SPEED = 50.0
+SPEED = 20.0
 MODELS = ("longcat-distilled-text-to-video", "grok-imagine-text-to-video-private")
 
 
@@ -32,7 +32,8 @@ async def main(url: str, folder: str, count: int) -> None:
         VeniceClient("any-key", base_url=url, clock=SystemClock(speed=SPEED)) as client,
         JobManager(client, ledger=f"{folder}/jobs.sqlite3", output_dir=f"{folder}/videos") as jobs,
     ):
-        print("running", flush=True)
+        sys.stdout.write("running\n")
+        sys.stdout.flush()
         made = [await jobs.submit(scene(number), key=f"scene {number}") for number in range(count)]
         await asyncio.gather(*(rest(job) for job in made))
 

@@ -118,7 +118,7 @@ class TestCharge:
             (OWN, None, UNVERIFIED),
             (OWN, {"error": ""}, UNVERIFIED),
             (OWN, {"error": None, "message": "x"}, UNVERIFIED),
-            ({}, {"error": "upstream unavailable"}, UNVERIFIED),
+            ({}, {"error": "The model is at capacity."}, NONE),
         ],
     )  # fmt: skip
     def test_a_503_is_a_refusal_only_where_venice_itself_says_it(

@@ -33,7 +33,7 @@ from venice_async.errors import (
     UnsupportedMediaTypeError,
     VeniceError,
 )
-from venice_async.limits import RateHeaders
+from venice_async.rate_headers import RateHeaders
 from venice_async.wire.exchange import ReplyHead
 from venice_async.wire.text import clean, clean_lines, parse_json
 
@@ -98,7 +98,7 @@ def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceE
         kind = FailureBlockError if "too many failed" in said.lower() else RateLimitError
         return kind(message, **facts, retry_after=_retry_after(head))
     if status >= 500:
-        kind_of_5xx = CapacityError if status == 503 and _is_venices_own(head, fields) else ServerError
+        kind_of_5xx = CapacityError if status == 503 and _is_venices_own(fields) else ServerError
         return kind_of_5xx(message, **facts, retry_after=_retry_after(head))
     if status in _PLAIN:
         return _PLAIN[status](message, **facts)
@@ -137,10 +137,13 @@ def _said(fields: Mapping[str, Any]) -> str:
     return clean(error) if isinstance(error, str) else ""
 
 
-def _is_venices_own(head: ReplyHead, fields: Mapping[str, Any]) -> bool:
-    """Whether the API itself speaks. A gateway's 503 may well come after the request was taken."""
-    marked = "x-venice-version" in head.headers or "cf-ray" in head.headers
-    return marked and bool(fields.get("error")) and bool(_said(fields))
+def _is_venices_own(fields: Mapping[str, Any]) -> bool:
+    """Whether the API itself speaks: its documented body has `error`. A gateway's may come late.
+
+    Gateways send HTML, nothing, or JSON of their own with `message`. Headers tell less: Cloudflare
+    puts its CF-RAY on the pages that it makes itself, too.
+    """
+    return bool(fields.get("error")) and bool(_said(fields))
 
 
 def _inner(fields: Mapping[str, Any]) -> Mapping[str, Any]:
