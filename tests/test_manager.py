@@ -324,6 +324,18 @@ async def test_a_mistake_in_the_last_request_costs_nothing(world: World) -> None
         assert jobs.jobs() == []
 
 
+@virtual()
+async def test_a_batch_that_does_not_fit_the_budget_costs_nothing(world: World) -> None:
+    """It is refused whole, before its first job is sent."""
+    async with world.manager(budget_usd="0.35") as jobs:
+        with pytest.raises(BudgetExceededError):
+            async for _ in jobs.as_completed(video_request(number) for number in range(4)):
+                pass
+        await world.clock.sleep(FIVE_MINUTES)
+        assert len([job async for job in jobs.as_completed(video_request(number) for number in range(3))]) == 3
+    assert len(world.emulator.charges) == 3
+
+
 # -- events -------------------------------------------------------------------------------------------------------
 
 
@@ -940,21 +952,37 @@ async def test_trouble_on_retrieve_is_waited_out(world: World) -> None:
         assert world.is_whole(job)
 
 
+class FullWhileSending(MemoryLedger):
+    """A ledger whose disk is full from the paid call on."""
+
+    full = False
+
+    async def move(self, record: JobRecord, **changes: object) -> JobRecord:
+        if self.full:
+            raise LedgerError("The disk is full.")
+        after = await super().move(record, **changes)
+        self.full = after.state is JobState.QUEUEING
+        return after
+
+
+@virtual()
+async def test_cancel_of_a_call_that_nobody_knows_the_end_of_counts_its_money(world: World) -> None:
+    """It may have been charged: the budget does not give that back."""
+    async with world.manager(ledger=(ledger := FullWhileSending())) as jobs:
+        job = await jobs.submit(video_request())
+        with pytest.raises(LedgerError):
+            await job
+        ledger.full = False
+        await job.cancel()
+        assert (job.state, job.record.charge) == (JobState.CANCELLED, Charge.UNVERIFIED)
+        assert jobs.totals == Totals(spent_usd=PRICE)
+
+
 @virtual()
 async def test_a_ledger_that_fails_after_the_paid_call_names_the_queue_id(world: World) -> None:
     """It cannot be asked for again, so the error holds it; the job is never sent twice."""
 
-    class Full(MemoryLedger):
-        full = False
-
-        async def move(self, record: JobRecord, **changes: object) -> JobRecord:
-            if self.full:
-                raise LedgerError("The disk is full.")
-            after = await super().move(record, **changes)
-            self.full = after.state is JobState.QUEUEING
-            return after
-
-    async with world.manager(ledger=(ledger := Full())) as jobs:
+    async with world.manager(ledger=(ledger := FullWhileSending())) as jobs:
         job = await jobs.submit(video_request())
         with pytest.raises(LedgerError, match="The disk is full") as failed:
             await job

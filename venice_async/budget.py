@@ -53,16 +53,19 @@ class Budget:
 
     def reserve(self, job_id: str, price_usd: Decimal | None) -> None:
         """Hold back the price of a new job. Raises BudgetExceededError, and holds nothing, where it does not fit."""
-        available = self.available_usd
-        if available is not None:
-            if price_usd is None:
-                raise BudgetExceededError("There is a budget, and the price of this job is not known.")
-            if price_usd > available:
-                message = (
-                    f"The job costs ${price_usd} and ${max(available, ZERO)} of the budget of ${self.cap_usd} is left."
-                )
-                raise BudgetExceededError(message, needed_usd=price_usd, available_usd=available)
+        self.check(price_usd)
         self._set(job_id, Totals(reserved_usd=price_usd or ZERO))
+
+    def check(self, price_usd: Decimal | None) -> None:
+        """Raises BudgetExceededError where a price does not fit; None is one that nobody knows."""
+        available = self.available_usd
+        if available is None:
+            return
+        if price_usd is None:
+            raise BudgetExceededError("There is a budget, and the price of this job is not known.")
+        if price_usd > available:
+            message = f"This costs ${price_usd} and ${max(available, ZERO)} of the budget of ${self.cap_usd} is left."
+            raise BudgetExceededError(message, needed_usd=price_usd, available_usd=available)
 
     def forget(self, job_id: str) -> None:
         """Give back what a job that came to nothing before it was recorded had reserved."""

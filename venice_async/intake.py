@@ -3,10 +3,11 @@
 import asyncio
 import os
 import secrets
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from venice_async.budget import Budget
+from venice_async.budget import ZERO, Budget
 from venice_async.catalog import Catalog
 from venice_async.client import VeniceClient
 from venice_async.download import Overwrite
@@ -67,6 +68,11 @@ class Intake:
             if self._budget.cap_usd is not None:
                 raise
         return None  # a quote is a courtesy: without a budget nothing depends on it
+
+    async def afford(self, requests: Sequence[VideoRequest]) -> None:
+        """Raises BudgetExceededError where these do not fit under the cap together. Reserves nothing."""
+        if self._budget.available_usd is not None:
+            self._budget.check(sum([(await self._prices.quote(request)).usd for request in requests], ZERO))
 
     def claim(self, record: JobRecord) -> None:
         """Take the place on disk and in the budget, both or none.

@@ -196,12 +196,14 @@ class JobManager:
     async def as_completed(self, requests: Iterable[VideoRequest]) -> AsyncIterator[Job]:
         """Submit many and give each job as it comes to rest; await it for the file or the error.
 
-        Every request is checked before any is submitted, so that a mistake in the last one costs nothing.
+        Every request is checked before any is submitted, and all together against the budget, so that
+        a mistake in the last one costs nothing.
         """
         wanted = list(requests)
         catalog = await self.catalog()
         for request in wanted:
             catalog.check(request)
+        await self._intake.afford(wanted)
         arrived: asyncio.Queue[Job] = asyncio.Queue()
         for job in await asyncio.gather(*(self.submit(request) for request in wanted)):
             job.watch(arrived.put_nowait)

@@ -50,8 +50,8 @@ async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("These are notes, and rather long ones, so that nobody takes them for an empty database. " * 20)
     assert "cannot be used as a ledger" in await refused(text)
-    assert "cannot be used as a ledger" in await refused(tmp_path)
-    assert "cannot be" in await refused(text / "jobs.sqlite3")
+    assert "cannot be opened" in await refused(tmp_path)
+    assert "cannot be opened" in await refused(text / "jobs.sqlite3")
 
 
 async def test_the_file_says_what_it_is(tmp_path: Path) -> None:

@@ -221,7 +221,9 @@ def _create_owner_only(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         return
     except FileExistsError:
-        return
+        reason = "there is something else, or a file that is not ours to write"
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-    raise LedgerError(f"The ledger {path} cannot be made: {reason}.")
+    # Looked at and not opened: closing a second handle would drop the locks of every connection of this process.
+    if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
+        raise LedgerError(f"The ledger {path} cannot be opened: {reason}.")
