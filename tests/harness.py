@@ -14,11 +14,11 @@ from venice_async.clock import Clock
 from venice_async.emulator.emulator import Emulator
 from venice_async.emulator.manual_clock import ManualClock
 from venice_async.emulator.plain_clips import PlainClips
-from venice_async.events import EventStream
-from venice_async.handle import Job
 from venice_async.jobs import JobRecord
 from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
 from venice_async.manager import JobManager
+from venice_async.manager.events import EventStream
+from venice_async.manager.job import Job
 from venice_async.models import VideoRequest
 from venice_async.polling import Estimate
 

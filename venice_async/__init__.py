@@ -11,13 +11,11 @@ if TYPE_CHECKING:
     from venice_async.auth import ApiKeyAuth, Auth
     from venice_async.backoff import Backoff
     from venice_async.bodies import VideoBody
-    from venice_async.budget import Totals
     from venice_async.client import VeniceClient
     from venice_async.clock import Clock, SystemClock
     from venice_async.download import Overwrite
     from venice_async.emulator import Emulator
     from venice_async.errors import Charge, VeniceError
-    from venice_async.handle import Job
     from venice_async.jobs import (
         JobDelayed,
         JobEvent,
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
     from venice_async.limits import RateLimits
     from venice_async.manager import JobManager
+    from venice_async.manager.budget import Totals
+    from venice_async.manager.job import Job
     from venice_async.models import (
         AccountLimits,
         Completed,
@@ -53,7 +53,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "manager": ("JobManager",),
-    "handle": ("Job",),
+    "manager.job": ("Job",),
     "client": ("VeniceClient",),
     "models": (
         "VideoRequest", "MediaFile", "Element", "Keyframe", "SeedanceConsent", "QuoteRequest", "Quote", "QueuedVideo",
@@ -65,7 +65,7 @@ _HOMES = {
     ),
     "errors": ("VeniceError", "Charge"),
     "limits": ("RateLimits",),
-    "budget": ("Totals",),
+    "manager.budget": ("Totals",),
     "download": ("Overwrite",),
     "backoff": ("Backoff",),
     "clock": ("Clock", "SystemClock"),

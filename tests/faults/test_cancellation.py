@@ -10,10 +10,10 @@ from harness import INLINE, PRIVATE, World, video_request, virtual
 from stepping import CancelledAt
 
 from venice_async.emulator.manual_clock import ManualClock
-from venice_async.handle import Job
 from venice_async.jobs import JobState
 from venice_async.ledger import Ledger
 from venice_async.manager import JobManager
+from venice_async.manager.job import Job
 
 LEDGERS: dict[str, Callable[[World], Ledger]] = {"memory": lambda world: world.ledger, "sqlite": World.sqlite}
 MODELS = (INLINE, PRIVATE)

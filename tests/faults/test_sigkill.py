@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from worker import SPEED
 
-from venice_async.budget import Budget
 from venice_async.emulator.emulator import Emulator
 from venice_async.emulator.faults import SlowFault
 from venice_async.emulator.plain_clips import PlainClips
 from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import SqliteLedger
+from venice_async.manager.budget import Budget
 
 pytestmark = pytest.mark.anyio
 

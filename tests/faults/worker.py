@@ -5,8 +5,8 @@ import sys
 
 from venice_async.client import VeniceClient
 from venice_async.clock import SystemClock
-from venice_async.handle import Job
 from venice_async.manager import JobManager
+from venice_async.manager.job import Job
 from venice_async.models import VideoRequest
 
 SPEED = 20.0

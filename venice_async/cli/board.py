@@ -7,8 +7,8 @@ from attrs import define, field
 
 from venice_async.clock import Clock
 from venice_async.errors import RateLimitError, VeniceError
-from venice_async.handle import RESTING
 from venice_async.jobs import JobDelayed, JobEvent, JobPolled, JobProgress, JobState, JobStateChanged
+from venice_async.manager.job import RESTING
 
 _ALMOST = 0.99
 """An estimate that has run out does not say that the job is done."""

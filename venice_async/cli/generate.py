@@ -14,10 +14,10 @@ from venice_async.cli.running import run
 from venice_async.cli.terminal import Terminal
 from venice_async.cli.words import money, size
 from venice_async.errors import ConfigurationError
-from venice_async.handle import Job
 from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import SqliteLedger
 from venice_async.manager import JobManager
+from venice_async.manager.job import Job
 from venice_async.models import VideoRequest
 
 

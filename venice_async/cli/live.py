@@ -5,17 +5,17 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
-from venice_async.budget import Totals
 from venice_async.cli.board import Board, Line
 from venice_async.cli.terminal import ROOMY, Terminal
 from venice_async.cli.words import STATE_STYLES, brief, money, name_of, near, size, span
 from venice_async.client import VeniceClient
 from venice_async.errors import APIStatusError, VeniceError
-from venice_async.events import EventStream
 from venice_async.governor import Kind
-from venice_async.handle import RESTING
 from venice_async.jobs import JobDelayed, JobEvent, JobState, JobStateChanged, present_state
 from venice_async.manager import JobManager
+from venice_async.manager.budget import Totals
+from venice_async.manager.events import EventStream
+from venice_async.manager.job import RESTING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

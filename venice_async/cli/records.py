@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from venice_async.budget import Budget, Totals
 from venice_async.cli.terminal import Terminal, error_document
 from venice_async.cli.words import STATE_STYLES, brief, money, name_of, near
 from venice_async.jobs import JobRecord, JobState, error_from_text
+from venice_async.manager.budget import Budget, Totals
 
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "job": {"overflow": "fold", "ratio": 2},

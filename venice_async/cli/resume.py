@@ -11,9 +11,9 @@ from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
 from venice_async.cli.records import show_records
 from venice_async.cli.terminal import Terminal
 from venice_async.errors import ConfigurationError, VeniceError
-from venice_async.handle import Job
 from venice_async.jobs import JobState
 from venice_async.manager import JobManager
+from venice_async.manager.job import Job
 
 _STUCK = {JobState.HELD, JobState.UNKNOWN}
 

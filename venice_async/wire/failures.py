@@ -33,7 +33,7 @@ from venice_async.errors import (
     UnsupportedMediaTypeError,
     VeniceError,
 )
-from venice_async.rate_headers import RateHeaders
+from venice_async.limits.headers import RateHeaders
 from venice_async.wire.exchange import ReplyHead
 from venice_async.wire.text import clean, clean_lines, parse_json
 

@@ -1,0 +1,10 @@
+"""Many jobs at once: `JobManager`, and the rooms of its house.
+
+`intake` checks, prices and records a new job; `pump` spends the account's requests, paid calls in the
+order of `admission`; `roster` tells everybody whom it concerns (`job`, `events`, `budget`); `cleaner`
+deletes at the server what is safe here; `follower` watches jobs that another process carries on.
+"""
+
+from venice_async.manager.manager import JobManager
+
+__all__ = ["JobManager"]

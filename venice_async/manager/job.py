@@ -1,0 +1,153 @@
+"""`Job`: what a caller holds of a job. The work itself goes on in the manager, whatever becomes of the caller."""
+
+import asyncio
+import copy
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from venice_async.errors import JobCancelledError, JobHeldError, ManagerClosedError, UnknownOutcomeError, VeniceError
+from venice_async.jobs import JobRecord, JobState, VideoFile, error_from_text
+from venice_async.manager.events import EventStream
+from venice_async.polling import Estimate
+
+RESTING = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED, JobState.UNKNOWN, JobState.HELD})
+"""States in which nothing more happens by itself: awaiting ends there."""
+
+
+class JobOwner(Protocol):
+    """What a job asks of its manager."""
+
+    def eta_of(self, job_id: str) -> Estimate | None: ...
+
+    def events_of(self, job: "Job") -> EventStream: ...
+
+    async def cancel(self, job: "Job") -> None: ...
+
+
+class Job:
+    """One video to be made. Await it for the `VideoFile`, or for the error that ended it.
+
+    Awaiting may be cancelled, given a timeout, or done by many at once: the job goes on in the
+    manager, and can be awaited again.
+    """
+
+    __slots__ = ("__weakref__", "_broken", "_closed", "_owner", "_rest", "_watchers", "record")
+
+    def __init__(self, record: JobRecord, owner: JobOwner) -> None:
+        self.record = record
+        self._owner = owner
+        self._rest: asyncio.Event | None = None
+        self._watchers: list[Callable[[Job], None]] = []
+        self._closed = False
+        self._broken: VeniceError | None = None
+
+    @property
+    def id(self) -> str:
+        """Our name for the job, made before anything was sent."""
+        return self.record.id
+
+    @property
+    def key(self) -> str:
+        """The caller's own name for the work; equals `id` where none was given."""
+        return self.record.key
+
+    @property
+    def state(self) -> JobState:
+        """Where the job stands with us."""
+        return self.record.state
+
+    @property
+    def queue_id(self) -> str | None:
+        """The server's name for the job, once it was taken."""
+        return self.record.queue_id
+
+    @property
+    def eta(self) -> Estimate | None:
+        """Seconds from now until the video is ready: p50 and p90; None while that cannot be told."""
+        return self._owner.eta_of(self.id)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing more happens by itself: completed, failed, cancelled, unknown or held."""
+        return self.state in RESTING
+
+    @property
+    def error(self) -> VeniceError | None:
+        """What ended or stopped the job, None where nothing did."""
+        return _error_of(self.record)
+
+    def events(self) -> EventStream:
+        """What happens to this job, beginning with its present state and ending when it comes to rest."""
+        return self._owner.events_of(self)
+
+    async def cancel(self) -> None:
+        """Stop waiting for this video.
+
+        **There is no refund and no cancel at the server**: what was queued has been charged and is
+        made all the same. A paid call that is on its way is let to its end first, so that its queue_id
+        is not lost. Cancelling a job at rest does nothing, except that one held or unknown becomes cancelled.
+        """
+        await self._owner.cancel(self)
+
+    def __await__(self) -> Generator[Any, None, VideoFile]:
+        return self._result().__await__()
+
+    async def _result(self) -> VideoFile:
+        while not self.at_rest and not self._closed:
+            self._rest = self._rest or asyncio.Event()
+            await self._rest.wait()
+        if self.state is JobState.COMPLETED:
+            return self.record.video()
+        error = self.error if self.at_rest else self._broken
+        if error is None:
+            raise ManagerClosedError("The JobManager was closed; the ledger keeps this job and the next start goes on.")
+        raise copy.copy(error)  # each awaiter its own, or their tracebacks would pile up on one
+
+    def watch(self, watcher: Callable[["Job"], None]) -> None:
+        """Have `watcher` called once when the job comes to rest; at once where it is at rest already."""
+        if self.at_rest or self._closed:
+            watcher(self)
+        else:
+            self._watchers.append(watcher)
+
+    def update(self, record: JobRecord) -> None:
+        """The manager's word about a new state of the job."""
+        self.record = record
+        if self.at_rest:
+            self._wake()
+        elif self._rest is not None:
+            self._rest.clear()
+
+    def close(self, error: VeniceError | None = None) -> None:
+        """The manager goes no further, because it is closing or because of `error`: whoever still waits is told so."""
+        self._closed = True
+        self._broken = error
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._rest is not None:
+            self._rest.set()
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            watcher(self)
+
+    def __repr__(self) -> str:
+        return f"<Job {self.key!r} {self.state.value} {self.record.model}>"
+
+
+def _error_of(record: JobRecord) -> VeniceError | None:
+    cause = error_from_text(record.error) if record.error else None
+    if record.state is JobState.CANCELLED:
+        return JobCancelledError("The job was cancelled.", job_id=record.id, charge=record.charge)
+    if record.state is JobState.HELD:
+        said = cause.message if cause else "It was stopped."
+        message = f"The job waits for a person ({record.held_for}): {said}"
+        advice = cause.advice if cause else ""
+        return JobHeldError(
+            message, reason=record.held_for or "", job_id=record.id, charge=record.charge, advice=advice, problem=cause
+        )
+    if record.state is JobState.UNKNOWN:
+        said = cause.message if cause else ""
+        message = f"Nobody can tell whether the job was taken. {said}".strip()
+        return UnknownOutcomeError(message, job_id=record.id, problem=cause)
+    return cause if record.state is JobState.FAILED else None

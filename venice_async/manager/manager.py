@@ -1,0 +1,349 @@
+"""`JobManager`: many jobs at once, each recorded before it is paid for, each brought home as soon as it is ready."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import random
+import warnings
+from collections.abc import AsyncIterator, Iterable
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from venice_async.catalog import Catalog
+from venice_async.client import VeniceClient
+from venice_async.disk import DiskPool
+from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
+from venice_async.errors import ConfigurationError, LedgerError, ManagerClosedError, VeniceError
+from venice_async.governor import Kind
+from venice_async.jobs import Cleanup, JobRecord, JobState, present_state
+from venice_async.ledger import Ledger, SqliteLedger
+from venice_async.manager.budget import Budget, Totals
+from venice_async.manager.chores import Chores, to_its_end
+from venice_async.manager.cleaner import Cleaner
+from venice_async.manager.events import EventStream
+from venice_async.manager.follower import Follower
+from venice_async.manager.intake import Intake
+from venice_async.manager.job import Job
+from venice_async.manager.pump import Pump
+from venice_async.manager.roster import Roster
+from venice_async.models import VideoRequest
+from venice_async.polling import Estimate, PollScheduler
+from venice_async.runner import Runner
+
+
+class JobManager:
+    """Runs video jobs against one account. Use it as an async context manager.
+
+    `ledger` is a path, or a `Ledger`: the memory of what was paid for, so keep the file. `output_dir`
+    is where videos go. `downloads` is how many files come in at once. `budget_usd` caps spent plus
+    reserved money over all jobs of the ledger. With `remote_cleanup` off, videos stay at the server
+    until they expire there, which is 24 hours.
+
+    On entry everything unfinished in the ledger goes on. Leaving ends our work, not the jobs: what
+    the server has taken it finishes, and the next start brings it home.
+    """
+
+    def __init__(
+        self,
+        client: VeniceClient,
+        *,
+        ledger: str | os.PathLike[str] | Ledger,
+        output_dir: str | os.PathLike[str],
+        downloads: int = 8,
+        budget_usd: Decimal | float | str | None = None,
+        overwrite: Overwrite = Overwrite.REFUSE,
+        max_video_size: int = DEFAULT_MAX_SIZE,
+        remote_cleanup: bool = True,
+        drain: float = 20.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        if downloads < 1:
+            raise ConfigurationError("downloads must be at least 1.")
+        self._client = client
+        self._clock = client.clock
+        self._owns_client = False
+        self._ledger: Ledger = SqliteLedger(ledger) if isinstance(ledger, str | os.PathLike) else ledger
+        self._drain = drain
+        self._rng = rng or random.Random()
+        self._budget = Budget(None if budget_usd is None else Decimal(str(budget_usd)))
+        self._intake = Intake(client, output_dir=Path(output_dir), overwrite=overwrite, budget=self._budget)
+        self._roster = Roster(self, on_record=self._intake.follow, on_completed=self._clean_up)
+        self._disk = DiskPool()
+        self._scheduler = PollScheduler(rng=self._rng)
+        self._runner = Runner(
+            client=client,
+            ledger=self._ledger,
+            disk=self._disk,
+            report=self._roster.report,
+            rng=self._rng,
+            overwrite=overwrite,
+            max_size=max_video_size,
+        )
+        self._follower = Follower(ledger=self._ledger, clock=self._clock, on_news=self._moved_elsewhere)
+        self._pump = Pump(
+            clock=self._clock,
+            governor=client.governor,
+            runner=self._runner,
+            scheduler=self._scheduler,
+            jobs=self._roster,
+            downloads=downloads,
+            on_account_trouble=self._account_refused,
+            on_broken=self._follower.broke,
+            on_stopped=self._stopped,
+        )
+        self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
+        self._state = "new"
+        self._chores = Chores()
+        self._closing: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """A manager with a client of its own, from the environment.
+
+        VENICE_API_KEY and VENICE_BASE_URL are the client's. VENICE_LEDGER (else `venice-jobs.sqlite3`)
+        and VENICE_OUTPUT_DIR (else `videos`) are ours.
+        """
+        ledger = os.environ.get("VENICE_LEDGER", "venice-jobs.sqlite3")
+        manager = cls(VeniceClient(), ledger=ledger, output_dir=os.environ.get("VENICE_OUTPUT_DIR", "videos"))
+        manager._owns_client = True
+        return manager
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise RuntimeError("a JobManager is entered once")
+        try:
+            await self._ledger.open()
+            self._state = "open"
+            self._scheduler.load(await self._ledger.learned())
+            await self.resume()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._pump.start()
+        self._cleaner.start()
+        return self
+
+    async def resume(self) -> None:
+        """Take on every job of the ledger: unfinished ones go on. Called on entry."""
+        for record in await self._ledger.records():
+            if self._roster.get(record.id) is not None:
+                continue
+            self._intake.follow(record)
+            job = self._roster.adopt(record)
+            if not record.state.terminal:
+                await self._runner.recover(record)
+            self._enter(job)
+
+    def _enter(self, job: Job) -> None:
+        record = job.record
+        if record.state is JobState.COMPLETED and record.cleanup is Cleanup.PENDING:
+            self._cleaner.add(record)
+        age = max(0.0, self._clock.wall() - record.queued_at) if record.queued_at else 0.0
+        self._pump.enter(job, age=age)
+
+    async def submit(self, request: VideoRequest, *, key: str | None = None, output: str | None = None) -> Job:
+        """Take on a job. Returns when the intent is durable; the paid call follows at the account's pace.
+
+        `key` is your own name for the work: **the same key never pays twice**. A known key gives the
+        known job, finished or not, in this process or an earlier one, whatever the request says.
+        `output` is the file's name under `output_dir`; by default the key, or the model and our id.
+        Where this is cancelled while the record is being written, the job goes on: `jobs()` has it.
+
+        Raises InvalidRequestError for a request that the model would refuse, DestinationExistsError
+        where the file exists, BudgetExceededError where the price does not fit. None of them cost anything.
+        """
+        self._check_open()
+        if key is not None and (known := self._roster.of_key(key)) is not None:
+            return await self._kept(known)
+        record = await self._intake.prepare(request, key=key, output=output)
+        self._check_open()
+        known = self._roster.of_key(record.key)
+        if known is None:
+            self._intake.claim(record)
+            known = self._roster.adopt(record)
+            self._chores.start_once(f"keep {record.key}", functools.partial(self._keep, known))
+        return await self._kept(known)
+
+    async def _kept(self, job: Job) -> Job:
+        """The job when it is durable: whoever asks for its key meanwhile waits as well."""
+        keeping = self._chores.under_way(f"keep {job.key}")
+        return job if keeping is None else await asyncio.shield(keeping)
+
+    async def _keep(self, job: Job) -> Job:
+        """Make a claimed record durable; only then is it a job that goes on."""
+        try:
+            kept = await self._ledger.add(job.record)
+        except BaseException:
+            self._forget(job)
+            raise
+        if kept.id == job.id:
+            self._roster.hub.emit(present_state(kept))
+            self._pump.enter(job)
+            return job
+        self._forget(job)  # another process on this ledger was first
+        self._intake.follow(kept)
+        self._follower.follow(theirs := self._roster.adopt(kept))
+        self._pump.enter(theirs)
+        return theirs
+
+    async def catalog(self) -> Catalog:
+        """The models on offer, fetched once."""
+        return await self._intake.catalog()
+
+    async def as_completed(self, requests: Iterable[VideoRequest]) -> AsyncIterator[Job]:
+        """Submit many and give each job as it comes to rest; await it for the file or the error.
+
+        Every request is checked before any is submitted, and all together against the budget, so that
+        a mistake in the last one costs nothing.
+        """
+        wanted = list(requests)
+        catalog = await self.catalog()
+        for request in wanted:
+            catalog.check(request)
+        await self._intake.afford(wanted)
+        arrived: asyncio.Queue[Job] = asyncio.Queue()
+        for job in await asyncio.gather(*(self.submit(request) for request in wanted)):
+            job.watch(arrived.put_nowait)
+        for _ in wanted:
+            yield await arrived.get()
+
+    def events(self) -> EventStream:
+        """What happens to all jobs, from now on until the manager is closed."""
+        return self._roster.hub.listen()
+
+    def jobs(self) -> list[Job]:
+        """Every job of the ledger, oldest first."""
+        return list(self._roster)
+
+    def get(self, key: str) -> Job | None:
+        """The job of a key or an id, or None."""
+        return self._roster.of_key(key) or self._roster.get(key)
+
+    def unknown(self) -> list[Job]:
+        """Jobs of which nobody can tell whether they were taken and charged. They are never sent again on their own."""
+        return [job for job in self._roster if job.state is JobState.UNKNOWN]
+
+    async def release(self, job: Job) -> None:
+        """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended."""
+        if job.state is not JobState.HELD:
+            return
+        self._check_open()
+        await self._runner.release(job.record)
+        self._pump.reopen()
+        self._enter(job)
+
+    @property
+    def totals(self) -> Totals:
+        """US dollars spent, reserved and refunded, over all jobs of the ledger."""
+        return self._budget.totals
+
+    @property
+    def eta(self) -> Estimate | None:
+        """Seconds from now until every queued job is ready: p50 and p90; None while that cannot be told."""
+        return self._scheduler.eta_all(now=self._clock.monotonic())
+
+    def eta_of(self, job_id: str) -> Estimate | None:
+        return self._scheduler.eta(job_id, now=self._clock.monotonic())
+
+    def events_of(self, job: Job) -> EventStream:
+        return self._roster.listen(job)
+
+    async def cancel(self, job: Job) -> None:
+        if not job.state.terminal:
+            self._check_open()
+            await asyncio.shield(self._chores.start_once(f"cancel {job.id}", functools.partial(self._cancel, job)))
+
+    async def _cancel(self, job: Job) -> None:
+        self._pump.leave(job)
+        await self._pump.stop(job)
+        self._pump.leave(job)
+        record = await self._ledger.get(job.id) or job.record
+        if record.version != job.record.version:  # its last write was done though its writer was stopped
+            self._roster.report(record, present_state(record))
+        if not record.state.terminal:
+            record = await self._runner.recover(record)
+        if not record.state.terminal:
+            await self._runner.cancel(record)
+
+    def _clean_up(self, record: JobRecord) -> None:
+        self._cleaner.add(record)
+
+    def _account_refused(self, reason: str, error: VeniceError) -> None:
+        for job_id in self._pump.hold_pending():
+            self._chores.start(self._hold(self._roster[job_id], reason, error))
+
+    async def _hold(self, job: Job, reason: str, error: VeniceError) -> None:
+        try:
+            await self._runner.hold(job.record, reason, error)
+        except LedgerError as broken:
+            self._follower.broke(job, broken)
+
+    def _moved_elsewhere(self, job: Job, record: JobRecord) -> None:
+        self._pump.leave(job)
+        self._roster.report(record, present_state(record))
+        self._pump.enter(job)
+
+    def _stopped(self, error: Exception) -> None:
+        """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""
+        for job in self._roster:
+            job.close(VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again."))
+        asyncio.get_running_loop().call_exception_handler({"message": f"{self!r} broke", "exception": error})
+
+    def _forget(self, job: Job) -> None:
+        self._roster.forget(job)
+        self._intake.give_back(job.record)
+
+    def _check_open(self) -> None:
+        if self._state != "open":
+            raise ManagerClosedError("The JobManager is not open: use it in `async with`.")
+
+    async def aclose(self) -> None:
+        """Stop admitting and polling, give what is in flight `drain` seconds, save what was learned, close the ledger.
+
+        Jobs that are not finished stay in the ledger; who awaits them gets ManagerClosedError. Where
+        this is cancelled it gives no more time, but still closes everything before it returns.
+        """
+        self._closing = self._closing or asyncio.create_task(self._close(), name="venice-close")
+        await to_its_end(self._closing, on_cancel=self._pump.hurry)
+
+    async def _close(self) -> None:
+        opened, self._state = self._state == "open", "closed"
+        try:
+            if opened:
+                await self._wind_up()
+        finally:
+            await self._ledger.aclose()
+            self._disk.close()
+            for job in self._roster:
+                job.close()
+            self._roster.hub.end()
+            if self._owns_client:
+                await self._client.aclose()
+
+    async def _wind_up(self) -> None:
+        await self._pump.aclose(drain=self._drain)
+        await self._follower.aclose()
+        await self._chores.finish()
+        await self._cleaner.aclose()
+        with contextlib.suppress(LedgerError):  # what was learned is a help, and no reason for a shutdown to fail
+            await self._ledger.save_learned(self._scheduler.export())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", "closed") == "open":
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2, source=self)
+
+    def __repr__(self) -> str:
+        waiting, queueing, polling = self._pump.counts
+        retrieves = self._client.governor.budgets[Kind.RETRIEVE]
+        return (
+            f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {len(self._scheduler)} in flight, "
+            f"{polling} asking or downloading, {retrieves.used(self._clock.monotonic())}/{retrieves.limit} retrieves>"
+        )

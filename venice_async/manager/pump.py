@@ -1,0 +1,298 @@
+"""The one place that spends the account's requests: paid calls in order, retrieves where they are worth most."""
+
+import asyncio
+import functools
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from venice_async.alarm import Alarm
+from venice_async.clock import Clock
+from venice_async.errors import VeniceError
+from venice_async.governor import Governor, Kind, Ticket
+from venice_async.jobs import JobState
+from venice_async.limits import AccountGate
+from venice_async.manager.admission import Admission
+from venice_async.manager.job import Job
+from venice_async.polling import PollScheduler
+from venice_async.runner import Outcome, Runner, Step
+from venice_async.verdicts import account_trouble
+
+_RECHECK = 0.1
+"""Seconds."""
+_READY_PAUSE = 5.0
+"""Seconds after trouble until a video that is known to be ready is asked for again, where nothing says longer."""
+
+
+class JobTable(Protocol):
+    """The jobs by id, as the manager keeps them."""
+
+    def __getitem__(self, job_id: str) -> Job: ...
+
+    def get(self, job_id: str) -> Job | None: ...
+
+
+class Pump:
+    """Two loops and no task per waiting job: one starts paid calls, one starts retrieves.
+
+    Each request it starts is a task of its own that belongs to the pump, so that no caller's
+    cancellation reaches it. A retrieve may turn out to be the whole file, so it needs a free
+    download slot from the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        governor: Governor,
+        runner: Runner,
+        scheduler: PollScheduler,
+        jobs: JobTable,
+        downloads: int,
+        on_account_trouble: Callable[[str, VeniceError], None],
+        on_broken: Callable[[Job, Exception], None],
+        on_stopped: Callable[[Exception], None],
+    ) -> None:
+        self._clock = clock
+        self._governor = governor
+        self._runner = runner
+        self._scheduler = scheduler
+        self._jobs = jobs
+        self._slots = downloads
+        self._on_account_trouble = on_account_trouble
+        self._on_broken = on_broken
+        self._on_stopped = on_stopped
+        self._admission = Admission()
+        self._ready_again: list[tuple[float, int, str]] = []
+        self._order = itertools.count()
+        self._gates = {Kind.QUEUE: AccountGate(), Kind.RETRIEVE: AccountGate()}
+        self._queue_alarm = Alarm(clock)
+        self._poll_alarm = Alarm(clock)
+        self._loops: list[asyncio.Task[None]] = []
+        self._paid: dict[str, asyncio.Task[None]] = {}
+        self._polls: dict[str, asyncio.Task[None]] = {}
+        self._patience: asyncio.Task[None] | None = None
+        self._hurried = False
+
+    def start(self) -> None:
+        """Begin to spend requests."""
+        self._loops = [
+            asyncio.create_task(self._going(self._queue_loop), name="venice-queue"),
+            asyncio.create_task(self._going(self._poll_loop), name="venice-poll"),
+        ]
+
+    async def _going(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await loop()
+        except Exception as error:  # noqa: BLE001 -- nobody awaits this task: without it every job would wait for ever
+            self._on_stopped(error)
+
+    def enter(self, job: Job, *, age: float = 0.0) -> None:
+        """Take on a job that is PENDING or QUEUED; `age` is the seconds since it was queued."""
+        if job.state is JobState.PENDING:
+            self._admission.add(job.id)
+            self._queue_alarm.ring()
+        elif job.state is JobState.QUEUED:
+            now = self._clock.monotonic()
+            self._scheduler.add(job.id, job.record.model, now=now, age=age, variant=job.record.variant)
+            self._poll_alarm.ring()
+
+    def leave(self, job: Job) -> None:
+        """Let go of a job: nothing more is sent for it."""
+        self._admission.discard(job.id)
+        if job.id in self._scheduler:
+            self._scheduler.discard(job.id)
+
+    def hold_pending(self) -> list[str]:
+        """Take every job out of the line for paid calls."""
+        return self._admission.clear()
+
+    def reopen(self) -> None:
+        """A person says that the account is well again."""
+        for gate in self._gates.values():
+            gate.open()
+        self._queue_alarm.ring()
+        self._poll_alarm.ring()
+
+    async def _queue_loop(self) -> None:
+        while True:
+            wait = self._admission.wait(now := self._clock.monotonic())
+            if wait <= 0:
+                wait = max(self._gates[Kind.QUEUE].wait(now), self._governor.wait(Kind.QUEUE))
+            if wait > 0:
+                await self._queue_alarm.wait(wait)
+            elif self._gates[Kind.QUEUE].allows(now) and (job_id := self._admission.pick(now)) is not None:
+                self._own(self._paid, self._jobs[job_id], self._governor.take(Kind.QUEUE), self._queue)
+
+    async def _poll_loop(self) -> None:
+        while True:
+            wait = self._poll_wait(now := self._clock.monotonic())
+            if wait > 0:
+                await self._poll_alarm.wait(wait)
+            elif (job_id := self._next_poll(now)) is not None:
+                self._gates[Kind.RETRIEVE].allows(now)  # asked only now: while it is closed a yes is the one probe
+                self._slots -= 1
+                self._own(self._polls, self._jobs[job_id], self._governor.take(Kind.RETRIEVE), self._poll)
+            else:
+                await self._poll_alarm.wait(_RECHECK)  # a due time is a promise that a better plan may take back
+
+    def _poll_wait(self, now: float) -> float:
+        if self._slots < 1:
+            return math.inf
+        again = self._ready_again[0][0] if self._ready_again else math.inf
+        due = min(again, self._scheduler.next_due(now)) - now
+        if due == math.inf:
+            return due
+        return max(due, self._gates[Kind.RETRIEVE].wait(now), self._governor.wait(Kind.RETRIEVE))
+
+    def _next_poll(self, now: float) -> str | None:
+        """A video that is known to be ready comes before any guess."""
+        while self._ready_again and self._ready_again[0][0] <= now:
+            job_id = heapq.heappop(self._ready_again)[2]
+            job = self._jobs.get(job_id)
+            if job is not None and job.state is JobState.QUEUED:
+                return job_id
+        return self._scheduler.pick(now)
+
+    async def _queue(self, job: Job, ticket: Ticket) -> None:
+        outcome = await self._runner.submit_once(job.record, ticket)
+        if outcome.step is Step.ACCOUNT:
+            self._account_refused(outcome, Kind.QUEUE)
+        elif outcome.record.state is JobState.PENDING:
+            self._admission.put_back(job.id, now=self._clock.monotonic(), delay=outcome.delay)
+        else:
+            self._account_is_well(Kind.QUEUE)
+            self.enter(job)
+
+    async def _poll(self, job: Job, ticket: Ticket) -> None:
+        ready = False
+
+        def on_ready() -> None:
+            nonlocal ready
+            ready = True
+            self._account_is_well(Kind.RETRIEVE)
+            if job.id in self._scheduler:
+                self._scheduler.saw_finished(job.id, now=self._clock.monotonic())
+            self._poll_alarm.ring()
+
+        outcome = await self._runner.poll_once(job.record, ticket, on_ready=on_ready)
+        self._learn(job, outcome, ready=ready)
+
+    def _learn(self, job: Job, outcome: Outcome, *, ready: bool) -> None:
+        now = self._clock.monotonic()
+        if outcome.step is Step.ACCOUNT:
+            self._account_refused(outcome, Kind.RETRIEVE)
+        if outcome.record.state is not JobState.QUEUED:
+            if job.id in self._scheduler:
+                self._scheduler.saw_failed(job.id, now=now)
+        elif job.id in self._scheduler:
+            self._reschedule(job.id, outcome, now)
+        else:
+            # The scheduler has done with it, also where this time the server was too busy to send what is ready.
+            delay = outcome.delay if ready else max(outcome.delay, outcome.retry_after or 0.0, _READY_PAUSE)
+            heapq.heappush(self._ready_again, (now + delay, next(self._order), job.id))
+        self._poll_alarm.ring()
+
+    def _reschedule(self, job_id: str, outcome: Outcome, now: float) -> None:
+        if outcome.answer is not None:
+            self._account_is_well(Kind.RETRIEVE)
+            self._scheduler.saw_processing(
+                job_id,
+                now=now,
+                execution_duration=outcome.answer.execution_duration,
+                average_execution_time=outcome.answer.average_execution_time,
+            )
+        elif outcome.step is Step.BUSY:
+            self._scheduler.saw_busy(job_id, now=now, retry_after=outcome.retry_after)
+        else:
+            self._scheduler.put_back(job_id, now=now, delay=outcome.delay)
+
+    def _account_refused(self, outcome: Outcome, kind: Kind) -> None:
+        error = outcome.error or VeniceError("The account was refused.")
+        reason = account_trouble(error) or "key"
+        # An empty balance stops what costs money; what is paid for already is still brought home.
+        kinds = (Kind.QUEUE,) if kind is Kind.QUEUE and reason == "balance" else tuple(self._gates)
+        for closed in kinds:
+            self._gates[closed].close(self._clock.monotonic(), reason)
+        self._on_account_trouble(reason, error)
+
+    def _account_is_well(self, kind: Kind) -> None:
+        self._gates[Kind.RETRIEVE].open()
+        if kind is Kind.QUEUE or self._gates[Kind.QUEUE].reason != "balance":
+            self._gates[Kind.QUEUE].open()
+
+    def _own(
+        self,
+        tasks: dict[str, asyncio.Task[None]],
+        job: Job,
+        ticket: Ticket,
+        work: Callable[[Job, Ticket], Coroutine[Any, Any, None]],
+    ) -> None:
+        task = tasks[job.id] = asyncio.create_task(self._guarded(job, ticket, work))
+        task.add_done_callback(functools.partial(self._ended, tasks, job, ticket))
+
+    def _ended(
+        self, tasks: dict[str, asyncio.Task[None]], job: Job, ticket: Ticket, task: "asyncio.Task[None]"
+    ) -> None:
+        # Not in a `finally` of the work: a task that is cancelled before its first step never gets there.
+        if tasks.get(job.id) is task:  # the job's next request may have begun already
+            del tasks[job.id]
+        self._governor.settle(ticket)
+        if tasks is self._paid:
+            self._admission.done()
+            self._queue_alarm.ring()
+        else:
+            self._slots += 1
+            self._poll_alarm.ring()
+
+    async def _guarded(
+        self, job: Job, ticket: Ticket, work: Callable[[Job, Ticket], Coroutine[Any, Any, None]]
+    ) -> None:
+        try:
+            await work(job, ticket)
+        except Exception as error:  # noqa: BLE001 -- nobody awaits this task: what breaks here must be told
+            self._on_broken(job, error)
+
+    async def stop(self, job: Job) -> None:
+        """End what is in flight for a job: a paid call by waiting for its end, anything else by cancelling it."""
+        if (paid := self._paid.get(job.id)) is not None:
+            await asyncio.wait({paid})
+        if (poll := self._polls.get(job.id)) is not None:
+            poll.cancel()
+            await asyncio.wait({poll})
+
+    async def aclose(self, *, drain: float) -> None:
+        """Start nothing more; give what is in flight `drain` seconds; cancel the rest.
+
+        A paid call that is cut here leaves its outcome unknown, and the ledger says so.
+        """
+        for loop in self._loops:
+            loop.cancel()
+        if self._loops:
+            await asyncio.wait(self._loops)
+        patience = self._patience = asyncio.create_task(self._clock.sleep(0.0 if self._hurried else drain))
+        try:
+            while (busy := self._in_flight()) and not patience.done():
+                await asyncio.wait({*busy, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+            for task in (left := self._in_flight()):
+                task.cancel()
+            if left:
+                await asyncio.wait(left)
+
+    def hurry(self) -> None:
+        """End the patience of `aclose`, now or when it comes to that."""
+        self._hurried = True
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _in_flight(self) -> set[asyncio.Task[None]]:
+        return {*self._paid.values(), *self._polls.values()}
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many jobs are in line for a paid call, have one in flight, and how many retrieves are in flight."""
+        return len(self._admission), len(self._paid), len(self._polls)
