@@ -16,6 +16,7 @@ from venice_async.errors import (
 )
 from venice_async.governor import QUEUE_BURST, RETRIEVE_BURST, Governor, Kind, Ticket
 from venice_async.limits import RateLimits
+from venice_async.models import AccountLimits, ModelRateLimit
 from venice_async.wire.exchange import ReplyHead
 
 OK = ReplyHead(status=200)
@@ -187,3 +188,25 @@ def test_the_repr_is_an_instrument() -> None:
     made, _ = governor()
     made.take(Kind.QUEUE)
     assert repr(made) == "<Governor 1/40 queues, 0/120 retrieves, 1 in flight>"
+
+
+class TestTheAccountsOwnFigures:
+    """`GET /api_keys/rate_limits` lists requests a minute per model."""
+
+    @staticmethod
+    def account(*limits: tuple[str | None, str, int]) -> AccountLimits:
+        rows = tuple(ModelRateLimit(model=model, type=kind, amount=amount) for model, kind, amount in limits)
+        return AccountLimits(access_permitted=True, tier="paid", limits=rows)
+
+    def test_the_slowest_video_model_sets_the_pace(self) -> None:
+        """One budget serves all models, so it keeps to the lowest figure."""
+        made, _ = governor()
+        made.learn_account(self.account(("a", "RPM", 30), ("b", "RPM", 20), ("b", "RPD", 5)), models={"a", "b"})
+        assert made.budgets[Kind.QUEUE].limit == 20
+
+    @pytest.mark.parametrize("limits", [(("text", "RPM", 5),), (("a", "RPM", 400),), (("a", "TPM", 5),), ()])
+    def test_other_figures_change_nothing(self, limits: tuple[tuple[str | None, str, int], ...]) -> None:
+        """Neither text models, nor tokens and days, nor more than we were told to use."""
+        made, _ = governor()
+        made.learn_account(self.account(*limits), models={"a"})
+        assert made.budgets[Kind.QUEUE].limit == 40

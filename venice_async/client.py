@@ -82,6 +82,7 @@ class VeniceClient:
         self._transport = transport or AiohttpTransport(base_url=self.base_url, timeouts=timeouts)
         self.exchanger = Exchanger(transport=self._transport, governor=self.governor, auth=self._auth)
         self._rng = rng or random.Random()
+        self._video_models: frozenset[str] = frozenset()
 
     def _check_speed(self) -> None:
         fast = isinstance(self.clock, SystemClock) and self.clock.speed != 1.0
@@ -198,13 +199,21 @@ class VeniceClient:
     async def models(self) -> tuple[VideoModel, ...]:
         """The catalogue of video models with their constraints (`GET /models?type=video`). Free; no key needed."""
         head, body = await self._free(calls.models_call(self.base_url))
-        return replies.models_of(head, body)
+        models = replies.models_of(head, body)
+        self._video_models = frozenset(model.id for model in models)
+        return models
 
     async def rate_limits(self) -> AccountLimits:
-        """The account's limits and balances (`GET /api_keys/rate_limits`). Free."""
+        """The account's limits and balances (`GET /api_keys/rate_limits`). Free.
+
+        Where it grants a video model (known from `models`) fewer requests a minute than `limits`
+        says, the client queues no faster than that from now on.
+        """
         self.check_credential()
         head, body = await self._free(calls.rate_limits_call(self.base_url))
-        return replies.account_limits_of(head, body)
+        account = replies.account_limits_of(head, body)
+        self.governor.learn_account(account, models=self._video_models)
+        return account
 
     async def _free(self, call: Call) -> tuple[ReplyHead, bytes]:
         return await self.again(lambda: self._whole(call, Kind.OTHER), FREE_RETRY, safe=_passes)

@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+from collections.abc import Collection
 
 from attrs import define
 
@@ -9,6 +10,7 @@ from venice_async.alarm import Alarm
 from venice_async.clock import Clock
 from venice_async.errors import FailureBlockError, RateLimitError, VeniceError
 from venice_async.limits import FailureBudget, Permit, RateHeaders, RateLimits, RequestBudget, RetryBudget
+from venice_async.models import AccountLimits
 from venice_async.wire.exchange import ReplyHead
 
 QUEUE_BURST = 10
@@ -91,6 +93,13 @@ class Governor:
         if budget:
             budget.learn(said, now)
         self._judge(head.status, error, said, budget, now)
+
+    def learn_account(self, account: AccountLimits, *, models: Collection[str]) -> None:
+        """Queue no faster than the account's own figures allow the slowest of these models."""
+        amounts = [limit.amount for limit in account.limits if limit.type == "RPM" and limit.model in models]
+        budget = self.budgets[Kind.QUEUE]
+        if amounts and 0 < min(amounts) < budget.limit:
+            budget.learn(RateHeaders(limit=min(amounts)), self._clock.monotonic())
 
     def _judge(
         self, status: int, error: VeniceError | None, said: RateHeaders, budget: RequestBudget | None, now: float

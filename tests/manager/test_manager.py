@@ -619,6 +619,15 @@ async def test_what_was_learned_helps_the_next_start(world: World) -> None:
 
 
 @virtual()
+async def test_what_was_learned_survives_a_crash(world: World) -> None:
+    """It is saved on the way, at most a minute old, and not only at the end."""
+    async with world.manager() as jobs:
+        await (await jobs.submit(video_request()))
+        await world.clock.sleep(1.0)
+        assert INLINE in str(await world.ledger.learned())
+
+
+@virtual()
 async def test_a_dropped_manager_warns(world: World) -> None:
     """Who opens, closes."""
     jobs = await world.manager().__aenter__()

@@ -1,7 +1,6 @@
 """`JobManager`: many jobs at once, each recorded before it is paid for, each brought home as soon as it is ready."""
 
 import asyncio
-import contextlib
 import functools
 import os
 import random
@@ -27,6 +26,7 @@ from venice_async.manager.events import EventStream
 from venice_async.manager.follower import Follower
 from venice_async.manager.intake import Intake
 from venice_async.manager.job import Job
+from venice_async.manager.learned import Learned
 from venice_async.manager.pump import Pump
 from venice_async.manager.roster import Roster
 from venice_async.models import VideoRequest
@@ -70,7 +70,7 @@ class JobManager:
         self._rng = rng or random.Random()
         self._budget = Budget(None if budget_usd is None else Decimal(str(budget_usd)))
         self._intake = Intake(client, output_dir=Path(output_dir), overwrite=overwrite, budget=self._budget)
-        self._roster = Roster(self, on_record=self._intake.follow, on_completed=self._clean_up)
+        self._roster = Roster(self, on_record=self._intake.follow, on_completed=self._brought_home)
         self._disk = DiskPool()
         self._scheduler = PollScheduler(rng=self._rng)
         self._runner = Runner(
@@ -97,6 +97,7 @@ class JobManager:
         self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
         self._state = "new"
         self._chores = Chores()
+        self._learned = Learned(ledger=self._ledger, scheduler=self._scheduler, clock=self._clock, chores=self._chores)
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -117,7 +118,7 @@ class JobManager:
         try:
             await self._ledger.open()
             self._state = "open"
-            self._scheduler.load(await self._ledger.learned())
+            await self._learned.load()
             await self.resume()
         except BaseException:
             await self.aclose()
@@ -268,8 +269,9 @@ class JobManager:
         if not record.state.terminal:
             await self._runner.cancel(record)
 
-    def _clean_up(self, record: JobRecord) -> None:
+    def _brought_home(self, record: JobRecord) -> None:
         self._cleaner.add(record)
+        self._learned.soon()
 
     def _account_refused(self, reason: str, error: VeniceError) -> None:
         for job_id in self._pump.hold_pending():
@@ -328,8 +330,7 @@ class JobManager:
         await self._follower.aclose()
         await self._chores.finish()
         await self._cleaner.aclose()
-        with contextlib.suppress(LedgerError):  # what was learned is a help, and no reason for a shutdown to fail
-            await self._ledger.save_learned(self._scheduler.export())
+        await self._learned.save()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

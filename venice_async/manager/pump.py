@@ -182,6 +182,7 @@ class Pump:
 
     def _learn(self, job: Job, outcome: Outcome, *, ready: bool) -> None:
         now = self._clock.monotonic()
+        self._scheduler.set_rate(self._governor.budgets[Kind.RETRIEVE].available(now))
         if outcome.step is Step.ACCOUNT:
             self._account_refused(outcome, Kind.RETRIEVE)
         if outcome.record.state is not JobState.QUEUED:
