@@ -42,6 +42,7 @@ from venice_async.models import (
 from venice_async.transport import AiohttpTransport, Timeouts, Transport
 from venice_async.wire import calls, replies
 from venice_async.wire.exchange import Call, ReplyHead
+from venice_async.wire.failures import ASK_AGAIN
 
 T = TypeVar("T")
 
@@ -286,7 +287,11 @@ class _Retrieval:
         self._ticket = ticket
 
     async def __aenter__(self) -> Processing | Completed | VideoBody:
-        return await self._client.again(self._attempt, self._retry, safe=_passes)
+        try:
+            return await self._client.again(self._attempt, self._retry, safe=_passes)
+        except APIConnectionError as error:
+            error.charge, error.advice = Charge.CHARGED, ASK_AGAIN
+            raise
 
     async def _attempt(self) -> Processing | Completed | VideoBody:
         self._opened = self._client.exchanger.open(self._call, Kind.RETRIEVE, self._ticket)

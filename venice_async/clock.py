@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Unix time in seconds, as the server's announcements and the ledger use it."""
         ...
 
+    def since(self, wall: float) -> float:
+        """Seconds of this clock that have passed since an instant of its wall time; never negative."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`; zero or less yields to the event loop once."""
         ...
@@ -38,6 +42,9 @@ class SystemClock:
 
     def wall(self) -> float:
         return time.time()
+
+    def since(self, wall: float) -> float:
+        return max(0.0, time.time() - wall) * self.speed
 
     async def sleep(self, seconds: float) -> None:
         import anyio

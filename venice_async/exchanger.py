@@ -77,7 +77,9 @@ class Opened:
             finally:
                 await self._exchange.__aexit__(None, None, None)
             error = self._exchanger.failure(self._call, reply.head, body)
-            governor.settle(ticket, reply.head, error)
+            head = reply.head
+            del body, reply  # the server's own words may repeat a secret, and a traceback keeps local names
+            governor.settle(ticket, head, error)
             raise error
         finally:
             governor.settle(ticket)

@@ -339,7 +339,7 @@ class Runner:
         return self._client.clock.monotonic()
 
     def _age(self, record: JobRecord) -> float:
-        return max(0.0, self._client.clock.wall() - (record.queued_at or self._client.clock.wall()))
+        return 0.0 if record.queued_at is None else self._client.clock.since(record.queued_at)
 
 
 def _queued_video(record: JobRecord) -> QueuedVideo:

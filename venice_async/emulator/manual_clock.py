@@ -54,6 +54,9 @@ class ManualClock:
     def wall(self) -> float:
         return self._now + self._wall_offset
 
+    def since(self, wall: float) -> float:
+        return max(0.0, self.wall() - wall)
+
     async def sleep(self, seconds: float) -> None:
         """Return when the clock has moved by `seconds`; zero or less yields to the event loop once."""
         if seconds <= 0:

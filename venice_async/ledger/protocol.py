@@ -57,4 +57,4 @@ def moved(record: JobRecord, changes: Mapping[str, Any]) -> JobRecord:
 
 def stale(record: JobRecord) -> LedgerError:
     """The error of a move whose record is no longer what the ledger holds."""
-    return LedgerError(f"Job {record.id} was changed by somebody else in the meantime.")
+    return LedgerError(f"Job {record.id} was changed by somebody else in the meantime.", charge=record.charge)

@@ -32,9 +32,18 @@ SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
 UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ? AND version = ?"
 
 
-def to_row(record: JobRecord) -> tuple[Any, ...]:
+class Row(tuple[Any, ...]):
+    """Values to bind. aiosqlite logs what it executes, and these hold private links."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values>"
+
+
+def to_row(record: JobRecord) -> Row:
     """The record's values in the order of `COLUMNS`."""
-    return tuple(_written(getattr(record, name)) for name in COLUMNS)
+    return Row(_written(getattr(record, name)) for name in COLUMNS)
 
 
 def from_row(row: Sequence[Any]) -> JobRecord:

@@ -106,7 +106,7 @@ class SqliteLedger:
         after = moved(record, changes)
 
         async def change(connection: "aiosqlite.Connection") -> JobRecord:
-            values = (*rows.to_row(after), record.id, record.version)
+            values = rows.Row((*rows.to_row(after), record.id, record.version))
             if (await connection.execute(rows.UPDATE, values)).rowcount != 1:
                 raise stale(record)
             return after

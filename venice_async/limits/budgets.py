@@ -99,6 +99,12 @@ class RequestBudget:
         self._others.sent(now)
         return Permit(now)
 
+    def recall(self, at: float, now: float) -> None:
+        """Count a request that an earlier process sent at the instant `at`; tell the oldest first."""
+        if at + self._window + WINDOW_MARGIN > now:
+            self._bucket.take(now, self._rate(now))
+            self._settled.append(at + self._window + WINDOW_MARGIN)
+
     def settle(self, permit: Permit, now: float) -> None:
         """The answer's head arrived, or it is certain that none will come. Settling twice does nothing."""
         if permit.settled:
@@ -191,6 +197,13 @@ class FailureBudget:
         while self._failures and self._failures[0] <= now - self._window:
             self._failures.popleft()
         return max(0.0, self._blocked_until - now, self._room_wait(now, in_flight), self._probe_wait(now, in_flight))
+
+    def suspect_wait(self, now: float) -> float:
+        """Seconds until a request that will likely fail again may go out: such ones get half, the others never wait."""
+        most = self._cap // 2
+        if len(self._failures) < max(1, most):
+            return 0.0
+        return max(0.0, self._failures[len(self._failures) - max(1, most)] + self._window - now)
 
     def failed(self, now: float) -> None:
         """A request ended with a 4xx or 5xx other than 429."""

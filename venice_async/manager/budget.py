@@ -30,7 +30,9 @@ def totals_of(record: JobRecord) -> Totals:
     if record.charge is Charge.UNVERIFIED:
         # Until somebody knows better the money counts as gone; for UNKNOWN it is only held back.
         return Totals(reserved_usd=price) if record.state is JobState.UNKNOWN else Totals(spent_usd=price)
-    return Totals() if record.state.terminal else Totals(reserved_usd=price)
+    if record.state.terminal or record.held_for == "budget":
+        return Totals()
+    return Totals(reserved_usd=price)
 
 
 class Budget:

@@ -100,7 +100,8 @@ class Job:
             return self.record.video()
         error = self.error if self.at_rest else self._broken
         if error is None:
-            raise ManagerClosedError("The JobManager was closed; the ledger keeps this job and the next start goes on.")
+            message = "The JobManager was closed; the ledger keeps this job and the next start goes on."
+            raise ManagerClosedError(message, charge=self.record.charge)
         raise copy.copy(error)  # each awaiter its own, or their tracebacks would pile up on one
 
     def watch(self, watcher: Callable[["Job"], None]) -> None:

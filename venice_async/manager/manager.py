@@ -15,19 +15,21 @@ from venice_async.catalog import Catalog
 from venice_async.client import VeniceClient
 from venice_async.disk import DiskPool
 from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
-from venice_async.errors import ConfigurationError, LedgerError, ManagerClosedError, VeniceError
+from venice_async.errors import ConfigurationError, ManagerClosedError, VeniceError
 from venice_async.governor import Kind
 from venice_async.jobs import Cleanup, JobRecord, JobState, present_state
 from venice_async.ledger import Ledger, SqliteLedger
 from venice_async.manager.budget import Budget, Totals
 from venice_async.manager.chores import Chores, to_its_end
 from venice_async.manager.cleaner import Cleaner
+from venice_async.manager.decisions import Decisions
 from venice_async.manager.events import EventStream
 from venice_async.manager.follower import Follower
 from venice_async.manager.intake import Intake
 from venice_async.manager.job import Job
 from venice_async.manager.learned import Learned
 from venice_async.manager.pump import Pump
+from venice_async.manager.restart import Restart
 from venice_async.manager.roster import Roster
 from venice_async.models import VideoRequest
 from venice_async.polling import Estimate, PollScheduler
@@ -94,6 +96,24 @@ class JobManager:
             on_broken=self._follower.broke,
             on_stopped=self._stopped,
         )
+        self._decisions = Decisions(
+            ledger=self._ledger,
+            roster=self._roster,
+            runner=self._runner,
+            pump=self._pump,
+            budget=self._budget,
+            follower=self._follower,
+            enter=self._enter,
+        )
+        self._restart = Restart(
+            ledger=self._ledger,
+            roster=self._roster,
+            runner=self._runner,
+            budget=self._budget,
+            follower=self._follower,
+            governor=client.governor,
+            clock=self._clock,
+        )
         self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
         self._state = "new"
         self._chores = Chores()
@@ -129,21 +149,15 @@ class JobManager:
 
     async def resume(self) -> None:
         """Take on every job of the ledger: unfinished ones go on. Called on entry."""
-        for record in await self._ledger.records():
-            if self._roster.get(record.id) is not None:
-                continue
-            self._intake.follow(record)
-            job = self._roster.adopt(record)
-            if not record.state.terminal:
-                await self._runner.recover(record)
+        for job in await self._restart.take_on():
+            self._intake.follow(job.record)
             self._enter(job)
 
     def _enter(self, job: Job) -> None:
         record = job.record
         if record.state is JobState.COMPLETED and record.cleanup is Cleanup.PENDING:
             self._cleaner.add(record)
-        age = max(0.0, self._clock.wall() - record.queued_at) if record.queued_at else 0.0
-        self._pump.enter(job, age=age)
+        self._pump.enter(job, age=self._clock.since(record.queued_at) if record.queued_at else 0.0)
 
     async def submit(self, request: VideoRequest, *, key: str | None = None, output: str | None = None) -> Job:
         """Take on a job. Returns when the intent is durable; the paid call follows at the account's pace.
@@ -229,12 +243,10 @@ class JobManager:
 
     async def release(self, job: Job) -> None:
         """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended."""
-        if job.state is not JobState.HELD:
-            return
         self._check_open()
-        await self._runner.release(job.record)
-        self._pump.reopen()
-        self._enter(job)
+        await asyncio.shield(
+            self._chores.start_once(f"release {job.id}", functools.partial(self._decisions.release, job))
+        )
 
     @property
     def totals(self) -> Totals:
@@ -255,19 +267,9 @@ class JobManager:
     async def cancel(self, job: Job) -> None:
         if not job.state.terminal:
             self._check_open()
-            await asyncio.shield(self._chores.start_once(f"cancel {job.id}", functools.partial(self._cancel, job)))
-
-    async def _cancel(self, job: Job) -> None:
-        self._pump.leave(job)
-        await self._pump.stop(job)
-        self._pump.leave(job)
-        record = await self._ledger.get(job.id) or job.record
-        if record.version != job.record.version:  # its last write was done though its writer was stopped
-            self._roster.report(record, present_state(record))
-        if not record.state.terminal:
-            record = await self._runner.recover(record)
-        if not record.state.terminal:
-            await self._runner.cancel(record)
+            await asyncio.shield(
+                self._chores.start_once(f"cancel {job.id}", functools.partial(self._decisions.cancel, job))
+            )
 
     def _brought_home(self, record: JobRecord) -> None:
         self._cleaner.add(record)
@@ -275,13 +277,7 @@ class JobManager:
 
     def _account_refused(self, reason: str, error: VeniceError) -> None:
         for job_id in self._pump.hold_pending():
-            self._chores.start(self._hold(self._roster[job_id], reason, error))
-
-    async def _hold(self, job: Job, reason: str, error: VeniceError) -> None:
-        try:
-            await self._runner.hold(job.record, reason, error)
-        except LedgerError as broken:
-            self._follower.broke(job, broken)
+            self._chores.start(self._decisions.hold(self._roster[job_id], reason, error))
 
     def _moved_elsewhere(self, job: Job, record: JobRecord) -> None:
         self._pump.leave(job)

@@ -67,6 +67,7 @@ class Pump:
         self._admission = Admission()
         self._ready_again: list[tuple[float, int, str]] = []
         self._order = itertools.count()
+        self._failing: set[str] = set()
         self._gates = {Kind.QUEUE: AccountGate(), Kind.RETRIEVE: AccountGate()}
         self._queue_alarm = Alarm(clock)
         self._poll_alarm = Alarm(clock)
@@ -102,6 +103,7 @@ class Pump:
     def leave(self, job: Job) -> None:
         """Let go of a job: nothing more is sent for it."""
         self._admission.discard(job.id)
+        self._failing.discard(job.id)
         if job.id in self._scheduler:
             self._scheduler.discard(job.id)
 
@@ -154,7 +156,12 @@ class Pump:
             job = self._jobs.get(job_id)
             if job is not None and job.state is JobState.QUEUED:
                 return job_id
-        return self._scheduler.pick(now)
+        while (picked := self._scheduler.pick(now)) is not None:
+            wait = self._governor.failures.suspect_wait(now) if picked in self._failing else 0.0
+            if wait <= 0:
+                return picked
+            self._scheduler.put_back(picked, now=now, delay=wait)
+        return None
 
     async def _queue(self, job: Job, ticket: Ticket) -> None:
         outcome = await self._runner.submit_once(job.record, ticket)
@@ -183,8 +190,11 @@ class Pump:
     def _learn(self, job: Job, outcome: Outcome, *, ready: bool) -> None:
         now = self._clock.monotonic()
         self._scheduler.set_rate(self._governor.budgets[Kind.RETRIEVE].available(now))
+        self._failing.discard(job.id)
         if outcome.step is Step.ACCOUNT:
             self._account_refused(outcome, Kind.RETRIEVE)
+        elif outcome.step is Step.AGAIN:
+            self._failing.add(job.id)
         if outcome.record.state is not JobState.QUEUED:
             if job.id in self._scheduler:
                 self._scheduler.saw_failed(job.id, now=now)

@@ -117,6 +117,7 @@ class DurationLaw:
         self._exposure = [0.0] * BINS
         self._last_bin = 1
         self._news = 0.0
+        self._foreseen = 0.0  # completions expected of jobs that then survived: by a true law, as many as came
         self._weighings = 0
         self._weights: list[float] = []
         self._odds = FREE_FORM_DOUBT
@@ -144,7 +145,9 @@ class DurationLaw:
         self._bet(self._survival_gain(since, age))
         self._expose(since, age, 1.0)
         # However wrong the law is about one job, it is one job's worth of news.
-        self._note(min(expected, 1.0))
+        news = min(expected, 1.0)
+        self._foreseen += news
+        self._note(news)
 
     def completed(self, since: float, age: float) -> None:
         """A job seen running at `since` is found complete at `age`."""
@@ -216,6 +219,7 @@ class DurationLaw:
         if self.completions <= FORGET_AFTER:
             return
         self.completions *= FORGETTING
+        self._foreseen *= FORGETTING
         self._odds *= FORGETTING
         self._deaths = [value * FORGETTING for value in self._deaths]
         self._exposure = [value * FORGETTING for value in self._exposure]
@@ -237,7 +241,8 @@ class DurationLaw:
     def _note(self, news: float) -> None:
         """Rebuild the tables once what was seen since, completions that came or were due, may matter."""
         self._news += news
-        if self._news >= 0.4 + 0.08 * self.completions * (1.0 + 0.01 * self.completions):
+        seen = max(self.completions, self._foreseen)
+        if self._news >= 0.4 + 0.08 * seen * (1.0 + 0.01 * seen):
             self._rebuild()
 
     def _rebuild(self) -> None:

@@ -52,6 +52,8 @@ _PLAIN: dict[int, type[APIStatusError]] = {
     415: UnsupportedMediaTypeError,
 }
 
+ASK_AGAIN = "That is the video's price, paid once: asking for it again is free."
+
 
 def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
     """The error that an answer outside 2xx means, for the endpoint named in the call.
@@ -65,6 +67,8 @@ def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
         error.charge = _charge_of_paid(head.status, error)
     elif endpoint in _DELIVERY:
         error.charge = _charge_of_delivery(error)
+        if error.charge is Charge.CHARGED and error.transient:
+            error.advice = ASK_AGAIN
     if error.charge is Charge.UNVERIFIED and endpoint in _PAID and not isinstance(error, ContentRejectedError):
         error.advice = "Do not send it again blindly: look at the account's usage first."
     return error

@@ -1,0 +1,78 @@
+"""What a start finds in the ledger, and what becomes of it before anything is sent."""
+
+from collections.abc import Sequence
+
+from venice_async.clock import Clock
+from venice_async.errors import BudgetExceededError, LedgerError
+from venice_async.governor import Governor, Kind
+from venice_async.jobs import JobRecord, JobState, present_state
+from venice_async.ledger import Ledger
+from venice_async.manager.budget import Budget
+from venice_async.manager.follower import Follower
+from venice_async.manager.job import Job
+from venice_async.manager.roster import Roster
+from venice_async.runner import Runner
+
+
+class Restart:
+    """Takes on the jobs of a ledger. A restart must neither outrun the limits nor the budget of the run before."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        roster: Roster,
+        runner: Runner,
+        budget: Budget,
+        follower: Follower,
+        governor: Governor,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._roster = roster
+        self._runner = runner
+        self._budget = budget
+        self._follower = follower
+        self._governor = governor
+        self._clock = clock
+
+    async def take_on(self) -> list[Job]:
+        """Every job of the ledger that is not known yet, oldest first, in a state from which it can go on."""
+        records = [record for record in await self._ledger.records() if self._roster.get(record.id) is None]
+        self._recall(records)
+        jobs = [await self._adopted(record) for record in records]
+        await self._hold_what_is_too_much(jobs)
+        return jobs
+
+    def _recall(self, records: Sequence[JobRecord]) -> None:
+        """The server still counts the paid calls that an earlier process made within the last minute."""
+        now = self._clock.monotonic()
+        ages = [self._clock.since(record.queueing_at) for record in records if record.queueing_at is not None]
+        for age in sorted(ages, reverse=True):
+            self._governor.budgets[Kind.QUEUE].recall(now - age, now)
+
+    async def _adopted(self, record: JobRecord) -> Job:
+        job = self._roster.adopt(record)
+        self._budget.follow(record)
+        if record.state.terminal:
+            return job
+        try:
+            await self._runner.recover(record)
+        except LedgerError:
+            current = await self._ledger.get(record.id)
+            if current is None or current.version == record.version:
+                raise
+            self._roster.report(current, present_state(current))  # another process has it in hand
+            self._follower.follow(job)
+        return job
+
+    async def _hold_what_is_too_much(self, jobs: Sequence[Job]) -> None:
+        """With a smaller budget than before, the newest jobs that were not sent yet wait for a person."""
+        for job in reversed(jobs):
+            available = self._budget.available_usd
+            if available is None or available >= 0:
+                return
+            if job.state is JobState.PENDING:
+                message = f"It does not fit under the budget of ${self._budget.cap_usd}."
+                error = BudgetExceededError(message, needed_usd=job.record.price_usd)
+                await self._runner.hold(job.record, "budget", error)
