@@ -16,7 +16,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors models clock backoff limits polling",
-        "mp4 links naming alarm disk jobs auth wire",
+        "mp4 links naming decoding alarm disk jobs auth wire",
         "resolver download media catalog",
         "governor ledger transport verdicts",
         "bodies",

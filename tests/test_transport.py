@@ -467,14 +467,13 @@ class TestPrivacy:
             await real.aclose()
             assert (type(error), server.connections) == (ConnectError, 0)
 
-    async def test_answers_are_not_decompressed(self, transport: AiohttpTransport) -> None:
-        """A small answer cannot unpack into a large one."""
+    async def test_what_comes_compressed_unasked_is_read_all_the_same(self, transport: AiohttpTransport) -> None:
+        """Some proxies do not listen, and the answer to a paid call names what was paid for."""
         import gzip
 
-        bomb = gzip.compress(b"0" * 1_000_000)
-        async with RawServer(always(reply(body=bomb, Content_Encoding="gzip"))) as server:
-            _, body = await exchange(transport, call_to(server))
-        assert body == bomb
+        async with RawServer(always(reply(body=gzip.compress(b"{}" * 9), Content_Encoding="gzip"))) as server:
+            head, body = await exchange(transport, call_to(server))
+        assert (body, head.content_length) == (b"{}" * 9, None)
 
     @pytest.mark.parametrize("serve", [*LOST, reset_on_accept, silence, silence_in_body])
     @ALL_CHANNELS

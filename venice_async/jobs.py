@@ -62,9 +62,9 @@ class Cleanup(enum.Enum):
     """Whether what lies at the server was deleted. Never a reason for a job to fail."""
 
     NONE = "none"
-    """Nothing to delete yet."""
+    """Nothing to delete: no file yet, or one that came without a sign of its end, so that a cut would not show."""
     PENDING = "pending"
-    """The file is safe here; deleting it there has not succeeded yet and is tried again at the next start."""
+    """To be deleted once the file is safe here; where that does not succeed it is tried again at the next start."""
     DONE = "done"
     """Deleted, or gone already."""
 

@@ -47,6 +47,9 @@ from venice_async.verdicts import (
 )
 from venice_async.wire.stored import request_from_text
 
+_NO_FILE: dict[str, Any] = {"size": None, "sha256": None, "cleanup": Cleanup.NONE}
+"""What a record says again when a transfer came to nothing."""
+
 
 class Step(enum.Enum):
     """How a step ended, for whoever decides what comes next."""
@@ -162,7 +165,7 @@ class Runner:
                 on_ready()
                 if isinstance(answer, VideoBody):
                     transferring = True
-                    record = await self._moved_to_downloading(record)
+                    record = await self._move(record, state=JobState.DOWNLOADING)
                     return await self._deliver(record, answer)
         except VeniceError as error:
             if isinstance(error, LedgerError):
@@ -201,7 +204,7 @@ class Runner:
                 "The video is ready at a link that was shown once and is not known here.", charge=Charge.CHARGED
             )
             return await self._carry_out(record, judge_missing_link(tries, self._now()), failure)
-        record = await self._moved_to_downloading(record)
+        record = await self._move(record, state=JobState.DOWNLOADING)
         try:
             async with self._client.download(video) as body:
                 return await self._deliver(record, body)
@@ -214,9 +217,6 @@ class Runner:
 
     async def _drop_part(self, record: JobRecord) -> None:
         await self._disk.run(disk.remove_quietly, part_path(Path(record.output), record.id))
-
-    async def _moved_to_downloading(self, record: JobRecord) -> JobRecord:
-        return await self._move(record, state=JobState.DOWNLOADING)
 
     async def _deliver(self, record: JobRecord, body: VideoBody) -> Outcome:
         """Bytes to a durable file; its hash is recorded before its name is given, so that a later start knows it."""
@@ -233,7 +233,9 @@ class Runner:
             max_size=self._max_size,
             on_progress=progress,
         )
-        record = await self._move(record, size=part.size, sha256=part.sha256)
+        # Where nothing tells the body's end from a cut, the copy at the server may be the only whole one: it stays.
+        cleanup = Cleanup.PENDING if body.head.framed else Cleanup.NONE
+        record = await self._move(record, size=part.size, sha256=part.sha256, cleanup=cleanup)
         path = await publish(part, destination, pool=self._disk, overwrite=self._overwrite)
         return await self._completed(record, path)
 
@@ -243,7 +245,6 @@ class Runner:
             record,
             state=JobState.COMPLETED,
             output=str(path),
-            cleanup=Cleanup.PENDING,
             finished_at=self._client.clock.wall(),
         )
         return Outcome(record=record, step=Step.MOVED)
@@ -261,7 +262,7 @@ class Runner:
                 if await matches(path, size=record.size, sha256=record.sha256, pool=self._disk):
                     await self._drop_part(record)
                     return (await self._completed(record, path)).record
-        return await self._move(record, state=JobState.QUEUED, size=None, sha256=None)
+        return await self._move(record, state=JobState.QUEUED, **_NO_FILE)
 
     async def clean_up(self, record: JobRecord) -> JobRecord:
         """Delete at the server what is safe here. Raises VeniceError where that fails; the job is done anyway."""
@@ -308,7 +309,7 @@ class Runner:
         if verdict.state is JobState.PENDING:
             changes["proof"] = getattr(error, "proof", None) or f"refused with {getattr(error, 'status', 0)}"
         if verdict.state is JobState.QUEUED:
-            changes |= {"size": None, "sha256": None}
+            changes |= _NO_FILE
         return await self._move(record, error=error, **changes)
 
     async def _move(self, record: JobRecord, error: VeniceError | None = None, **changes: Any) -> JobRecord:

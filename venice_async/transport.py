@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen, validators
 
+from venice_async.decoding import ENCODINGS, decoded
 from venice_async.errors import ConnectError, InvalidRequestError, ReplyLostError, SendError, VeniceError
 from venice_async.links import is_loopback
 from venice_async.media import encoded, encoded_size
@@ -229,7 +230,11 @@ class _AiohttpReply:
             headers.setdefault(key.lower(), value)
         self.head = ReplyHead(status=response.status, headers=headers)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
+        encoding = self.head.content_encoding
+        return decoded(self._raw_chunks(), encoding) if encoding in ENCODINGS else self._raw_chunks()
+
+    async def _raw_chunks(self) -> AsyncIterator[bytes]:
         import aiohttp
 
         failure = None

@@ -1,7 +1,9 @@
 """Many jobs through one manager, in virtual time, against a server that keeps the books."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,8 @@ from venice_async.ledger import MemoryLedger, SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.manager.budget import Totals
 from venice_async.manager.job import Job
+from venice_async.transport import Reply, Transport
+from venice_async.wire.exchange import Call, ReplyHead
 
 FIVE_MINUTES = 300.0
 PRICE = Decimal("0.10")
@@ -178,7 +182,8 @@ async def test_a_finished_job_is_cleaned_up_once(world: World) -> None:
 
 
 def _with_state(record: JobRecord, state: JobState, **changes: Any) -> JobRecord:
-    return attrs.evolve(record, state=state, cleanup=Cleanup.NONE, **changes)
+    cleanup = Cleanup.PENDING if state is JobState.DOWNLOADING else Cleanup.NONE
+    return attrs.evolve(record, state=state, **{"cleanup": cleanup, **changes})
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------
@@ -1049,3 +1054,34 @@ def test_the_held_ledger_holds_time(tmp_path: Path) -> None:
         return clock.monotonic()
 
     assert clock.run(work()) == 0.0
+
+
+class _Unframed:
+    """A transport whose answers do not say where they end."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    def send(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        return self._send(call)
+
+    @contextlib.asynccontextmanager
+    async def _send(self, call: Call) -> AsyncIterator[Reply]:
+        async with self._inner.send(call) as reply:
+            headers = {name: value for name, value in reply.head.headers.items() if name != "content-length"}
+            reply.head = ReplyHead(status=reply.head.status, headers=headers)  # type: ignore[misc]
+            yield reply
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+@virtual()
+async def test_a_video_without_a_sign_of_its_end_is_not_deleted_at_the_server(world: World) -> None:
+    """A cut would not show, so the copy there may be the only whole one."""
+    client = world.client(transport=_Unframed(world.emulator.transport(world.clock)))
+    async with world.manager(client=client) as jobs:
+        job = await jobs.submit(video_request())
+        await job
+        assert world.is_whole(job)
+    assert (job.record.cleanup, world.count("complete")) == (Cleanup.NONE, 0)

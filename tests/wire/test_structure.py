@@ -153,8 +153,9 @@ def test_the_vendor_s_own_examples_are_understood(openapi_path: Path) -> None:
     example = _example(limits["schema"])
     assert account_limits_of(head, json.dumps(example).encode()).tier
     listing = {"data": [ENTRY, {"type": "video"}]}
+    assert len(models_of(head, json.dumps(listing, default=float).encode())) == 1, "one garbled entry costs one model"
     with pytest.raises(UnexpectedReplyError):
-        models_of(head, json.dumps(listing, default=float).encode())
+        models_of(head, json.dumps({"data": [{"type": "video"}]}).encode())
 
 
 def _example(schema: dict[str, Any]) -> Any:

@@ -1,9 +1,11 @@
 """From a request to a record that may be kept: checked, priced, with a place on disk and in the budget."""
 
 import asyncio
+import hashlib
 import os
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -116,6 +118,20 @@ def _check_key(key: str | None) -> None:
     if key is not None and any("\ud800" <= character <= "\udfff" for character in key):
         sentence = "The key holds half a character (a lone surrogate)."
         raise InvalidRequestError(sentence, problems=(sentence,))
+
+
+def keyed(requests: Iterable[VideoRequest] | Mapping[str, VideoRequest]) -> dict[str, VideoRequest]:
+    """Requests by key. Without keys of their own they get one from their content, and a number from the second on."""
+    if isinstance(requests, Mapping):
+        return dict(requests)
+    seen: Counter[str] = Counter()
+    found = {}
+    for request in requests:
+        digest = hashlib.sha256(request_to_text(request).encode()).hexdigest()[:12]
+        seen[digest] += 1
+        number = f"-{seen[digest]}" if seen[digest] > 1 else ""
+        found[f"{slug(request.model)}-{digest}{number}"] = request
+    return found
 
 
 def _default_name(request: VideoRequest, key: str | None, job_id: str) -> str:

@@ -5,7 +5,7 @@ import functools
 import os
 import random
 import warnings
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +22,14 @@ from venice_async.ledger import Ledger, SqliteLedger
 from venice_async.manager.budget import Budget, Totals
 from venice_async.manager.chores import Chores, to_its_end
 from venice_async.manager.cleaner import Cleaner
-from venice_async.manager.decisions import Decisions
 from venice_async.manager.events import EventStream
 from venice_async.manager.follower import Follower
-from venice_async.manager.intake import Intake
+from venice_async.manager.intake import Intake, keyed
 from venice_async.manager.job import Job
 from venice_async.manager.learned import Learned
 from venice_async.manager.pump import Pump
-from venice_async.manager.restart import Restart
 from venice_async.manager.roster import Roster
+from venice_async.manager.steward import Steward
 from venice_async.models import VideoRequest
 from venice_async.polling import Estimate, PollScheduler
 from venice_async.runner import Runner
@@ -85,9 +84,18 @@ class JobManager:
             max_size=max_video_size,
         )
         self._follower = Follower(ledger=self._ledger, clock=self._clock, on_news=self._moved_elsewhere)
-        self._pump = Pump(
+        self._pump = self._made_pump(downloads)
+        self._steward = self._made_steward()
+        self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
+        self._state = "new"
+        self._chores = Chores()
+        self._learned = Learned(ledger=self._ledger, scheduler=self._scheduler, clock=self._clock, chores=self._chores)
+        self._closing: asyncio.Task[None] | None = None
+
+    def _made_pump(self, downloads: int) -> Pump:
+        return Pump(
             clock=self._clock,
-            governor=client.governor,
+            governor=self._client.governor,
             runner=self._runner,
             scheduler=self._scheduler,
             jobs=self._roster,
@@ -96,29 +104,19 @@ class JobManager:
             on_broken=self._follower.broke,
             on_stopped=self._stopped,
         )
-        self._decisions = Decisions(
+
+    def _made_steward(self) -> Steward:
+        return Steward(
             ledger=self._ledger,
             roster=self._roster,
             runner=self._runner,
             pump=self._pump,
             budget=self._budget,
             follower=self._follower,
+            governor=self._client.governor,
+            clock=self._clock,
             enter=self._enter,
         )
-        self._restart = Restart(
-            ledger=self._ledger,
-            roster=self._roster,
-            runner=self._runner,
-            budget=self._budget,
-            follower=self._follower,
-            governor=client.governor,
-            clock=self._clock,
-        )
-        self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
-        self._state = "new"
-        self._chores = Chores()
-        self._learned = Learned(ledger=self._ledger, scheduler=self._scheduler, clock=self._clock, chores=self._chores)
-        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -149,7 +147,7 @@ class JobManager:
 
     async def resume(self) -> None:
         """Take on every job of the ledger: unfinished ones go on. Called on entry."""
-        for job in await self._restart.take_on():
+        for job in await self._steward.take_on():
             self._intake.follow(job.record)
             self._enter(job)
 
@@ -208,19 +206,24 @@ class JobManager:
         """The models on offer, fetched once."""
         return await self._intake.catalog()
 
-    async def as_completed(self, requests: Iterable[VideoRequest]) -> AsyncIterator[Job]:
+    async def as_completed(self, requests: Iterable[VideoRequest] | Mapping[str, VideoRequest]) -> AsyncIterator[Job]:
         """Submit many and give each job as it comes to rest; await it for the file or the error.
 
-        Every request is checked before any is submitted, and all together against the budget, so that
-        a mistake in the last one costs nothing.
+        A mapping gives each request its key. Otherwise the key is made from the request's content and
+        from how often the same has come before, so that **the same program run again pays nothing
+        again**: it gets the same jobs.
+
+        Every new request is checked before any is submitted, and all together against the budget, so
+        that a mistake in the last one costs nothing.
         """
-        wanted = list(requests)
+        wanted = keyed(requests)
+        new = [request for key, request in wanted.items() if self._roster.of_key(key) is None]
         catalog = await self.catalog()
-        for request in wanted:
+        for request in new:
             catalog.check(request)
-        await self._intake.afford(wanted)
+        await self._intake.afford(new)
         arrived: asyncio.Queue[Job] = asyncio.Queue()
-        for job in await asyncio.gather(*(self.submit(request) for request in wanted)):
+        for job in await asyncio.gather(*(self.submit(request, key=key) for key, request in wanted.items())):
             job.watch(arrived.put_nowait)
         for _ in wanted:
             yield await arrived.get()
@@ -231,7 +234,7 @@ class JobManager:
 
     def jobs(self) -> list[Job]:
         """Every job of the ledger, oldest first."""
-        return list(self._roster)
+        return [*self._roster]
 
     def get(self, key: str) -> Job | None:
         """The job of a key or an id, or None."""
@@ -245,7 +248,7 @@ class JobManager:
         """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended."""
         self._check_open()
         await asyncio.shield(
-            self._chores.start_once(f"release {job.id}", functools.partial(self._decisions.release, job))
+            self._chores.start_once(f"release {job.id}", functools.partial(self._steward.release, job))
         )
 
     @property
@@ -268,16 +271,17 @@ class JobManager:
         if not job.state.terminal:
             self._check_open()
             await asyncio.shield(
-                self._chores.start_once(f"cancel {job.id}", functools.partial(self._decisions.cancel, job))
+                self._chores.start_once(f"cancel {job.id}", functools.partial(self._steward.cancel, job))
             )
 
     def _brought_home(self, record: JobRecord) -> None:
-        self._cleaner.add(record)
+        if record.cleanup is Cleanup.PENDING:
+            self._cleaner.add(record)
         self._learned.soon()
 
     def _account_refused(self, reason: str, error: VeniceError) -> None:
         for job_id in self._pump.hold_pending():
-            self._chores.start(self._decisions.hold(self._roster[job_id], reason, error))
+            self._chores.start(self._steward.hold(self._roster[job_id], reason, error))
 
     def _moved_elsewhere(self, job: Job, record: JobRecord) -> None:
         self._pump.leave(job)
@@ -286,8 +290,7 @@ class JobManager:
 
     def _stopped(self, error: Exception) -> None:
         """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""
-        for job in self._roster:
-            job.close(VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again."))
+        self._roster.close(VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again."))
         asyncio.get_running_loop().call_exception_handler({"message": f"{self!r} broke", "exception": error})
 
     def _forget(self, job: Job) -> None:
@@ -315,8 +318,7 @@ class JobManager:
         finally:
             await self._ledger.aclose()
             self._disk.close()
-            for job in self._roster:
-                job.close()
+            self._roster.close()
             self._roster.hub.end()
             if self._owns_client:
                 await self._client.aclose()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from venice_async.errors import VeniceError
 from venice_async.jobs import JobEvent, JobRecord, JobState, present_state
 from venice_async.manager.events import EventHub, EventStream
 from venice_async.manager.job import Job, JobOwner
@@ -63,6 +64,11 @@ class Roster:
             self._on_completed(record)
         if job.at_rest:
             self.hub.end_job(job.id)
+
+    def close(self, error: VeniceError | None = None) -> None:
+        """The manager goes no further: whoever awaits a job is told so, with `error` where that is why."""
+        for job in self:
+            job.close(error)
 
     def listen(self, job: Job) -> EventStream:
         """The events of one job, beginning with where it stands."""

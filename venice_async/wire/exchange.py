@@ -53,8 +53,21 @@ class ReplyHead:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
+    def content_encoding(self) -> str:
+        """How the body is packed, lower-case; empty when it is sent as it is."""
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        return "" if encoding == "identity" else encoding
+
+    @property
+    def framed(self) -> bool:
+        """Whether the end of the body can be told from a cut: by its length or by chunked coding."""
+        return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "").lower()
+
+    @property
     def content_length(self) -> int | None:
-        """The declared length of the body in bytes, where it is a sound number."""
+        """The declared length of the body in bytes, where it is a sound number and means the bytes that we see."""
+        if self.content_encoding:
+            return None
         text = self.headers.get("content-length", "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 

@@ -111,14 +111,22 @@ def transcript_of(head: ReplyHead, body: bytes) -> Transcript:
 
 
 def models_of(head: ReplyHead, body: bytes) -> tuple[VideoModel, ...]:
-    """The catalogue's video models; entries of other types are left out."""
+    """The catalogue's video models. Entries of other types are left out, and so are single ones that are garbled."""
     entries = _fields("models", head, body).get("data")
     if not isinstance(entries, list):
         raise _unexpected("models", head, "the field data is not a list")
     videos = [entry for entry in entries if isinstance(entry, dict) and entry.get("type") == "video"]
     from venice_async.wire.structure import video_model
 
-    return tuple(_structured("models", head, video_model, entry) for entry in videos)
+    models, problems = [], []
+    for entry in videos:
+        try:
+            models.append(video_model(entry))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems and not models:
+        raise _unexpected("models", head, problems[0])
+    return tuple(models)
 
 
 def account_limits_of(head: ReplyHead, body: bytes) -> AccountLimits:

@@ -1,21 +1,26 @@
-"""What a start finds in the ledger, and what becomes of it before anything is sent."""
+"""Jobs from outside their own course: found in the ledger at a start, or changed by a person's decision."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from venice_async.clock import Clock
-from venice_async.errors import BudgetExceededError, LedgerError
+from venice_async.errors import BudgetExceededError, LedgerError, VeniceError
 from venice_async.governor import Governor, Kind
 from venice_async.jobs import JobRecord, JobState, present_state
 from venice_async.ledger import Ledger
 from venice_async.manager.budget import Budget
 from venice_async.manager.follower import Follower
 from venice_async.manager.job import Job
+from venice_async.manager.pump import Pump
 from venice_async.manager.roster import Roster
 from venice_async.runner import Runner
 
 
-class Restart:
-    """Takes on the jobs of a ledger. A restart must neither outrun the limits nor the budget of the run before."""
+class Steward:
+    """Takes jobs on at a start, and cancels, releases and holds them.
+
+    A restart must neither outrun the limits nor the budget of the run before. `cancel` and `release`
+    want a task of the manager's, so that a cancelled caller leaves nothing half-way.
+    """
 
     def __init__(
         self,
@@ -23,18 +28,22 @@ class Restart:
         ledger: Ledger,
         roster: Roster,
         runner: Runner,
+        pump: Pump,
         budget: Budget,
         follower: Follower,
         governor: Governor,
         clock: Clock,
+        enter: Callable[[Job], None],
     ) -> None:
         self._ledger = ledger
         self._roster = roster
         self._runner = runner
+        self._pump = pump
         self._budget = budget
         self._follower = follower
         self._governor = governor
         self._clock = clock
+        self._enter = enter
 
     async def take_on(self) -> list[Job]:
         """Every job of the ledger that is not known yet, oldest first, in a state from which it can go on."""
@@ -76,3 +85,33 @@ class Restart:
                 message = f"It does not fit under the budget of ${self._budget.cap_usd}."
                 error = BudgetExceededError(message, needed_usd=job.record.price_usd)
                 await self._runner.hold(job.record, "budget", error)
+
+    async def cancel(self, job: Job) -> None:
+        """Stop waiting; a paid call that is on its way is let to its end first."""
+        self._pump.leave(job)
+        await self._pump.stop(job)
+        self._pump.leave(job)
+        record = await self._ledger.get(job.id) or job.record
+        if record.version != job.record.version:  # its last write was done though its writer was stopped
+            self._roster.report(record, present_state(record))
+        if not record.state.terminal:
+            record = await self._runner.recover(record)
+        if not record.state.terminal:
+            await self._runner.cancel(record)
+
+    async def release(self, job: Job) -> None:
+        """Let a held job go on. Raises BudgetExceededError where it was held for the budget and still does not fit."""
+        if job.state is not JobState.HELD:
+            return
+        if job.record.held_for == "budget":
+            self._budget.check(job.record.price_usd)
+        await self._runner.release(job.record)
+        self._pump.reopen()
+        self._enter(job)
+
+    async def hold(self, job: Job, reason: str, error: VeniceError) -> None:
+        """Let a job wait for a person, because the account was refused."""
+        try:
+            await self._runner.hold(job.record, reason, error)
+        except LedgerError as broken:
+            self._follower.broke(job, broken)

@@ -1,0 +1,103 @@
+"""Jobs found at a start, and what a person decides about them."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from harness import World, job_record, video_request, virtual
+
+from venice_async.emulator.faults import StatusFault
+from venice_async.errors import BudgetExceededError
+from venice_async.governor import Kind
+from venice_async.jobs import Cleanup, JobState
+from venice_async.ledger import MemoryLedger
+from venice_async.models import VideoRequest
+from venice_async.wire.stored import request_to_text
+
+PRICE = Decimal("0.10")
+
+
+async def waiting(world: World, count: int) -> MemoryLedger:
+    """A ledger that a crash left with jobs that were not sent yet."""
+    ledger = MemoryLedger()
+    for number in range(count):
+        await ledger.add(
+            job_record(
+                number,
+                request=request_to_text(video_request(number)),
+                output=str(world.output / f"{number}.mp4"),
+                price_usd=PRICE,
+            )
+        )
+    return ledger
+
+
+@virtual()
+async def test_a_smaller_budget_holds_what_was_not_sent_yet(world: World) -> None:
+    """The cap is over the whole ledger: jobs of an earlier run do not slip under it."""
+    ledger = await waiting(world, 5)
+    async with world.manager(ledger=ledger, budget_usd="0.25") as jobs:
+        oldest, second, *others = jobs.jobs()
+        await oldest
+        await second
+        assert [job.record.held_for for job in others] == ["budget"] * 3
+        assert jobs.totals.spent_usd + jobs.totals.reserved_usd <= Decimal("0.25")
+        with pytest.raises(BudgetExceededError):
+            await jobs.release(others[0])
+    assert len(world.emulator.charges) == 2
+    async with world.manager(ledger=ledger, budget_usd="1") as jobs:
+        for job in jobs.jobs():
+            await jobs.release(job)
+            await job
+    assert len(world.emulator.charges) == 5
+
+
+@virtual()
+async def test_a_restart_remembers_what_the_server_still_counts(world: World) -> None:
+    """Forty paid calls of the process before leave none for the first minute of this one."""
+    ledger = MemoryLedger()
+    for number in range(40):
+        await ledger.add(
+            job_record(number, state=JobState.COMPLETED, queueing_at=world.clock.wall() - 20.0, cleanup=Cleanup.DONE)
+        )
+    client = world.client()
+    async with world.manager(client=client, ledger=ledger):
+        assert 40.0 <= client.governor.wait(Kind.QUEUE) <= 41.0
+
+
+@virtual()
+async def test_the_same_program_again_pays_nothing_again(world: World) -> None:
+    """Without keys of their own, requests are known by their content; the second of two alike is a job of its own."""
+
+    def batch() -> Iterator[VideoRequest]:
+        return (video_request(number) for number in (1, 2, 1))
+
+    for _ in range(2):
+        async with world.manager() as jobs:
+            done = [job async for job in jobs.as_completed(batch())]
+        assert len({job.id for job in done}) == 3
+        assert all(job.state is JobState.COMPLETED for job in done)
+    assert len(world.emulator.charges) == 3
+
+
+@virtual()
+async def test_a_mapping_names_the_jobs(world: World) -> None:
+    """The caller's own keys, and files of that name."""
+    async with world.manager() as jobs:
+        named = {"dawn": video_request(1), "dusk": video_request(2)}
+        assert {job.key async for job in jobs.as_completed(named)} == {"dawn", "dusk"}
+    assert {path.name for path in world.output.iterdir()} == {"dawn.mp4", "dusk.mp4"}
+
+
+@virtual(execution_time=lambda *_: 8.0)
+async def test_failing_jobs_leave_room_for_healthy_ones(world: World) -> None:
+    """Jobs whose every answer is an error get half of the failures that the key may make."""
+    lost = tuple(range(1, 31))
+    world.emulator.faults.append(StatusFault(status=404, endpoints=("retrieve",), jobs=lost))
+    async with world.manager() as jobs:
+        all_jobs = [await jobs.submit(video_request(number)) for number in range(50)]
+        for job in all_jobs[30:]:
+            await job
+    lags = [job.lag for job in world.emulator.jobs[30:]]
+    assert world.count("retrieve", status=429) == 0
+    assert sum(lag for lag in lags if lag is not None) / len(lags) < 20.0
