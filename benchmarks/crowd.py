@@ -28,7 +28,7 @@ from venice_async import (
     JobManager,
     JobRecord,
     JobState,
-    MemoryLedger,
+    SqliteLedger,
     SystemClock,
     VeniceClient,
     VideoRequest,
@@ -72,20 +72,22 @@ class Cost:
     lag_max: float
 
 
-async def ledger_of(jobs: int, folder: str) -> MemoryLedger:
+async def fill_ledger(path: str, jobs: int) -> None:
     """Queued jobs, the oldest almost at the P80."""
     rng = random.Random(1)
-    ledger = MemoryLedger()
+    ledger = SqliteLedger(path)
+    await ledger.open()
     now = time.time()
+    records = []
     for number in range(jobs):
         request = VideoRequest(model=rng.choice(MODELS), prompt=f"scene {number}", duration="5s", aspect_ratio="16:9")
-        await ledger.add(
+        records.append(
             JobRecord(
                 id=f"{number:016x}",
                 key=f"scene-{number}",
                 model=request.model,
                 request=request_to_text(request),
-                output=f"{folder}/scene-{number}.mp4",
+                output=f"/videos/scene-{number}.mp4",
                 state=JobState.QUEUED,
                 queue_id=f"00000000-0000-4000-8000-{number:012d}",
                 queued_at=now - rng.uniform(0, 0.9) * P80,
@@ -93,7 +95,8 @@ async def ledger_of(jobs: int, folder: str) -> MemoryLedger:
                 charge=Charge.CHARGED,
             )
         )
-    return ledger
+    await asyncio.gather(*(ledger.add(record) for record in records))
+    await ledger.aclose()
 
 
 async def lags(seconds: float) -> list[float]:
@@ -110,13 +113,13 @@ async def run(jobs: int, *, seconds: float, time_scale: float) -> Cost:
     """One manager over so many jobs."""
     transport = StillProcessing()
     with tempfile.TemporaryDirectory() as folder:
-        ledger = await ledger_of(jobs, folder)
+        await fill_ledger(f"{folder}/jobs.sqlite3", jobs)
         client = VeniceClient(
             "benchmark", base_url="http://127.0.0.1:9/", transport=transport, clock=SystemClock(speed=time_scale)
         )
         gc.collect()
         tracemalloc.start()
-        async with JobManager(client, ledger=ledger, output_dir=folder) as manager:
+        async with JobManager(client, ledger=f"{folder}/jobs.sqlite3", output_dir=folder) as manager:
             gc.collect()
             memory = tracemalloc.get_traced_memory()[0]
             tracemalloc.stop()
