@@ -290,6 +290,8 @@ class Runner:
         return await self._move(record, state=state, held_for=None)
 
     async def _carry_out(self, record: JobRecord, verdict: Verdict, error: VeniceError) -> Outcome:
+        if error.charge is Charge.NONE:
+            error.charge = record.charge  # the step cost nothing, but the job may have
         if verdict.state is not None and verdict.state is not record.state:
             record = await self._moved_by(record, verdict, error)
         if verdict.delay is None:

@@ -19,6 +19,7 @@ from venice_async.ledger import SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.manager.job import Job
 from venice_async.models import VideoRequest
+from venice_async.wire.stored import request_to_text
 
 
 @frozen(kw_only=True)
@@ -59,6 +60,8 @@ def generate(order: Order, terminal: Terminal) -> int:
             return 1
     else:
         terminal.note(f"The key {order.key!r} is known: this goes on with that job, and is not paid twice.")
+        if known.request != request_to_text(order.request):
+            terminal.note("That job's request is another one than this: for this one, choose another key.")
     return run(_make(order, terminal))
 
 

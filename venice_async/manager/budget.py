@@ -66,7 +66,8 @@ class Budget:
         if price_usd is None:
             raise BudgetExceededError("There is a budget, and the price of this job is not known.")
         if price_usd > available:
-            message = f"This costs ${price_usd} and ${max(available, ZERO)} of the budget of ${self.cap_usd} is left."
+            left = f"${max(available, ZERO):.2f} of the budget of ${self.cap_usd:.2f}"
+            message = f"This costs ${price_usd:.2f} and {left} is left."
             raise BudgetExceededError(message, needed_usd=price_usd, available_usd=available)
 
     def forget(self, job_id: str) -> None:

@@ -82,7 +82,7 @@ class Steward:
             if available is None or available >= 0:
                 return
             if job.state is JobState.PENDING:
-                message = f"It does not fit under the budget of ${self._budget.cap_usd}."
+                message = f"It does not fit under the budget of ${self._budget.cap_usd:.2f}."
                 error = BudgetExceededError(message, needed_usd=job.record.price_usd)
                 await self._runner.hold(job.record, "budget", error)
 

@@ -63,6 +63,8 @@ def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
     tree = parse_json(body)
     fields: Mapping[str, Any] = tree if isinstance(tree, dict) else {}
     error = _redirect(endpoint, head) if 300 <= head.status < 400 else _typed(endpoint, head, fields)
+    if endpoint == "models" and isinstance(error, NotFoundError):
+        error.advice = "Check base_url: it ends in /api/v1."
     if endpoint in _PAID:
         error.charge = _charge_of_paid(head.status, error)
     elif endpoint in _DELIVERY:
