@@ -1,7 +1,6 @@
 """Untrusted text and JSON."""
 
 import json
-import sys
 import unicodedata
 from decimal import Decimal
 
@@ -109,7 +108,7 @@ class TestToJson:
     def test_bottomless_values_are_refused_as_well(self) -> None:
         """So are values that contain themselves."""
         deep: list[object] = []
-        for _ in range(sys.getrecursionlimit() * 2):
+        for _ in range(200_000):
             deep = [deep]
         ring: list[object] = []
         ring.append(ring)

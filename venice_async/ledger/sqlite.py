@@ -56,8 +56,18 @@ class SqliteLedger:
     async def _connect(self) -> "aiosqlite.Connection":
         import aiosqlite
 
-        try:
+        async def connect() -> "aiosqlite.Connection":
             return await aiosqlite.connect(self.path, isolation_level=None)
+
+        connecting = asyncio.create_task(connect())
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # Its thread opens the file all the same: who is cancelled meanwhile closes it.
+            await asyncio.wait({connecting})
+            if connecting.exception() is None:
+                await connecting.result().close()
+            raise
         except sqlite3.Error as error:
             reason = str(error)
         raise LedgerError(f"{self.path} cannot be used as a ledger: {reason}.")
