@@ -130,6 +130,7 @@ class Runner:
     async def _queued(self, record: JobRecord, queued: QueuedVideo) -> Outcome:
         """Record what was paid for. The queue_id cannot be asked for again, so it is not lost to a failed write."""
         facts: dict[str, Any] = {
+            "model": queued.model,  # a retired model may be remapped, and the job is asked for by its new name
             "queue_id": queued.queue_id,
             "download_url": queued.download_url,
             "queued_at": self._client.clock.wall(),

@@ -65,11 +65,11 @@ async def test_the_file_says_what_it_is(tmp_path: Path) -> None:
 
 
 async def test_writes_survive_a_power_failure(tmp_path: Path) -> None:
-    """Rollback journal with full synchronisation: no commit returns before the disk has it."""
+    """Rollback journal with EXTRA synchronisation: no commit returns before the disk has it, the folder included."""
     ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
     await ledger.open()
     connection = ledger._open_connection()
-    for pragma, value in (("synchronous", 2), ("journal_mode", "delete"), ("secure_delete", 1)):
+    for pragma, value in (("synchronous", 3), ("journal_mode", "delete"), ("secure_delete", 1)):
         found = await (await connection.execute(f"PRAGMA {pragma}")).fetchone()
         assert found is not None
         assert found[0] == value
@@ -139,4 +139,18 @@ async def test_a_lost_connection_leaves_nobody_waiting(tmp_path: Path) -> None:
     await ledger._open_connection().close()
     with pytest.raises(LedgerError):
         await ledger.add(job_record(1))
+    await ledger.aclose()
+
+
+async def test_a_cancelled_writer_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """`asyncio.run` cancels every task at its end: whoever waits for a write must be told, or the program hangs."""
+    ledger = SqliteLedger(tmp_path / "jobs.sqlite3")
+    await ledger.open()
+    writer = ledger._writer
+    assert writer is not None
+    writing = asyncio.create_task(ledger.add(job_record()))
+    await asyncio.sleep(0)
+    writer.cancel()
+    with pytest.raises(LedgerError):
+        await writing
     await ledger.aclose()

@@ -196,10 +196,11 @@ async def test_account_trouble_closes_what_it_concerns(world: World, error: Veni
         rig.finds_ready = False
         rig.poll = _still_processing
         await world.clock.sleep(10.0)
-        assert rig.trouble == [(reason, error)]
+        assert rig.trouble == ([(reason, error)] if reason == "balance" else []), "one 401 may be about one model"
         assert rig.count("submit") == 1
         assert (rig.count("poll") == 0) == (reason == "key")
-        assert sorted(pump.hold_pending()) == ["id-1", "id-2"]
+        await world.clock.sleep(60.0)
+        assert rig.trouble[-1] == (reason, error), "the probe was refused as well"
         before = rig.count("poll")
         pump.reopen()
         await world.clock.sleep(10.0)

@@ -1,5 +1,6 @@
 """Jobs found at a start, and what a person decides about them."""
 
+import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -7,7 +8,7 @@ import pytest
 from harness import World, job_record, video_request, virtual
 
 from venice_async.emulator.faults import StatusFault
-from venice_async.errors import BudgetExceededError
+from venice_async.errors import BudgetExceededError, DestinationExistsError
 from venice_async.governor import Kind
 from venice_async.jobs import Cleanup, JobState
 from venice_async.ledger import MemoryLedger
@@ -101,3 +102,38 @@ async def test_failing_jobs_leave_room_for_healthy_ones(world: World) -> None:
     lags = [job.lag for job in world.emulator.jobs[30:]]
     assert world.count("retrieve", status=429) == 0
     assert sum(lag for lag in lags if lag is not None) / len(lags) < 20.0
+
+
+@virtual()
+async def test_two_releases_at_once_do_not_both_fit(world: World) -> None:
+    """The price is reserved in the same breath as it is checked."""
+    ledger = await waiting(world, 2)
+    async with world.manager(ledger=ledger, budget_usd="0.05"):
+        pass
+    async with world.manager(ledger=ledger, budget_usd="0.10") as jobs:
+        results = await asyncio.gather(*(jobs.release(job) for job in jobs.jobs()), return_exceptions=True)
+        assert [type(result) for result in results].count(BudgetExceededError) == 1
+        await next(job for job in jobs.jobs() if job.state is not JobState.HELD)
+        assert jobs.totals.spent_usd + jobs.totals.reserved_usd <= PRICE
+    assert len(world.emulator.charges) == 1
+
+
+@virtual()
+async def test_a_job_whose_price_nobody_knows_waits_under_a_budget(world: World) -> None:
+    """It counts as nothing, and would slip under any cap."""
+    ledger = MemoryLedger()
+    await ledger.add(job_record(request=request_to_text(video_request()), output=str(world.output / "a.mp4")))
+    async with world.manager(ledger=ledger, budget_usd="100") as jobs:
+        assert jobs.jobs()[0].record.held_for == "budget"
+    assert not world.emulator.charges
+
+
+@virtual()
+async def test_a_place_that_is_taken_stops_the_whole_batch(world: World) -> None:
+    """Before anything is paid, also where it is the last one's."""
+    world.output.mkdir()
+    (world.output / "dusk.mp4").write_bytes(b"precious")
+    async with world.manager() as jobs:
+        with pytest.raises(DestinationExistsError):
+            [job async for job in jobs.as_completed({"dawn": video_request(1), "dusk": video_request(2)})]
+    assert not world.emulator.charges

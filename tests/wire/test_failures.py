@@ -119,6 +119,8 @@ class TestCharge:
             (OWN, {"error": ""}, UNVERIFIED),
             (OWN, {"error": None, "message": "x"}, UNVERIFIED),
             ({}, {"error": "The model is at capacity."}, NONE),
+            ({}, {"error": {"message": "no", "code": "MODEL_OFFLINE"}}, NONE),
+            ({"server": "istio-envoy"}, {"error": "upstream request timeout"}, UNVERIFIED),
         ],
     )  # fmt: skip
     def test_a_503_is_a_refusal_only_where_venice_itself_says_it(

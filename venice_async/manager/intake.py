@@ -76,17 +76,18 @@ class Intake:
         if self._budget.available_usd is not None:
             self._budget.check(sum([(await self._prices.quote(request)).usd for request in requests], ZERO))
 
+    def check_places(self, keys: Iterable[str]) -> None:
+        """Raises what `claim` would for files of these keys, before the first of them is claimed."""
+        for key in keys:
+            self._check_place(str(safe_destination(self._output_dir, f"{slug(key)}.mp4")))
+
     def claim(self, record: JobRecord) -> None:
         """Take the place on disk and in the budget, both or none.
 
         Raises DestinationExistsError, InvalidRequestError where another job writes to the same file,
         and BudgetExceededError.
         """
-        if record.output in self._outputs:
-            sentence = f"Another job already writes to {record.output}."
-            raise InvalidRequestError(sentence, problems=(sentence,))
-        if self._overwrite is Overwrite.REFUSE and os.path.lexists(record.output):
-            raise DestinationExistsError(f"Something already stands at {record.output}.")
+        self._check_place(record.output)
         self._budget.reserve(record.id, record.price_usd)
         self._take_output(record)
 
@@ -102,6 +103,13 @@ class Intake:
             self._free_output(record.id)
         else:
             self._take_output(record)
+
+    def _check_place(self, output: str) -> None:
+        if output in self._outputs:
+            sentence = f"Another job already writes to {output}."
+            raise InvalidRequestError(sentence, problems=(sentence,))
+        if self._overwrite is Overwrite.REFUSE and os.path.lexists(output):
+            raise DestinationExistsError(f"Something already stands at {output}.")
 
     def _take_output(self, record: JobRecord) -> None:
         self._output_of[record.id] = record.output

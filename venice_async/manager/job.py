@@ -5,7 +5,14 @@ import copy
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
-from venice_async.errors import JobCancelledError, JobHeldError, ManagerClosedError, UnknownOutcomeError, VeniceError
+from venice_async.errors import (
+    Charge,
+    JobCancelledError,
+    JobHeldError,
+    ManagerClosedError,
+    UnknownOutcomeError,
+    VeniceError,
+)
 from venice_async.jobs import JobRecord, JobState, VideoFile, error_from_text
 from venice_async.manager.events import EventStream
 from venice_async.polling import Estimate
@@ -73,8 +80,13 @@ class Job:
 
     @property
     def error(self) -> VeniceError | None:
-        """What ended or stopped the job, None where nothing did."""
-        return _error_of(self.record)
+        """What ended or stopped the job, or made the manager give it up; None where nothing did."""
+        if self.at_rest or self._broken is None:
+            return _error_of(self.record)
+        error = copy.copy(self._broken)
+        if error.charge is Charge.NONE:
+            error.charge = Charge.UNVERIFIED if self.state is JobState.QUEUEING else self.record.charge
+        return error
 
     def events(self) -> EventStream:
         """What happens to this job, beginning with its present state and ending when it comes to rest."""
@@ -98,7 +110,7 @@ class Job:
             await self._rest.wait()
         if self.state is JobState.COMPLETED:
             return self.record.video()
-        error = self.error if self.at_rest else self._broken
+        error = self.error
         if error is None:
             message = "The JobManager was closed; the ledger keeps this job and the next start goes on."
             raise ManagerClosedError(message, charge=self.record.charge)

@@ -88,6 +88,7 @@ class JobManager:
         self._steward = self._made_steward()
         self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
         self._state = "new"
+        self._broken: VeniceError | None = None
         self._chores = Chores()
         self._learned = Learned(ledger=self._ledger, scheduler=self._scheduler, clock=self._clock, chores=self._chores)
         self._closing: asyncio.Task[None] | None = None
@@ -125,8 +126,8 @@ class JobManager:
         VENICE_API_KEY and VENICE_BASE_URL are the client's. VENICE_LEDGER (else `venice-jobs.sqlite3`)
         and VENICE_OUTPUT_DIR (else `videos`) are ours.
         """
-        ledger = os.environ.get("VENICE_LEDGER", "venice-jobs.sqlite3")
-        manager = cls(VeniceClient(), ledger=ledger, output_dir=os.environ.get("VENICE_OUTPUT_DIR", "videos"))
+        ledger, videos = os.environ.get("VENICE_LEDGER"), os.environ.get("VENICE_OUTPUT_DIR")
+        manager = cls(VeniceClient(), ledger=ledger or "venice-jobs.sqlite3", output_dir=videos or "videos")
         manager._owns_client = True
         return manager
 
@@ -209,18 +210,17 @@ class JobManager:
     async def as_completed(self, requests: Iterable[VideoRequest] | Mapping[str, VideoRequest]) -> AsyncIterator[Job]:
         """Submit many and give each job as it comes to rest; await it for the file or the error.
 
-        A mapping gives each request its key. Otherwise the key is made from the request's content and
-        from how often the same has come before, so that **the same program run again pays nothing
-        again**: it gets the same jobs.
-
-        Every new request is checked before any is submitted, and all together against the budget, so
-        that a mistake in the last one costs nothing.
+        A mapping gives each request its key. Otherwise the key is made from the request (local files
+        count by name) and from how often the same has come before: **the same program run again gets
+        the same jobs and pays nothing again**. All that is new is checked, against the budget too,
+        before any of it is submitted, so that a mistake in the last one costs nothing.
         """
         wanted = keyed(requests)
         new = [request for key, request in wanted.items() if self._roster.of_key(key) is None]
         catalog = await self.catalog()
         for request in new:
             catalog.check(request)
+        self._intake.check_places(key for key in wanted if self._roster.of_key(key) is None)
         await self._intake.afford(new)
         arrived: asyncio.Queue[Job] = asyncio.Queue()
         for job in await asyncio.gather(*(self.submit(request, key=key) for key, request in wanted.items())):
@@ -290,7 +290,9 @@ class JobManager:
 
     def _stopped(self, error: Exception) -> None:
         """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""
-        self._roster.close(VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again."))
+        self._broken = VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again.")
+        self._pump.halt()
+        self._roster.close(self._broken)
         asyncio.get_running_loop().call_exception_handler({"message": f"{self!r} broke", "exception": error})
 
     def _forget(self, job: Job) -> None:
@@ -298,8 +300,8 @@ class JobManager:
         self._intake.give_back(job.record)
 
     def _check_open(self) -> None:
-        if self._state != "open":
-            raise ManagerClosedError("The JobManager is not open: use it in `async with`.")
+        if self._broken is not None or self._state != "open":
+            raise self._broken or ManagerClosedError("The JobManager is not open: use it in `async with`.")
 
     async def aclose(self) -> None:
         """Stop admitting and polling, give what is in flight `drain` seconds, save what was learned, close the ledger.

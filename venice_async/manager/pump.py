@@ -225,9 +225,12 @@ class Pump:
         reason = account_trouble(error) or "key"
         # An empty balance stops what costs money; what is paid for already is still brought home.
         kinds = (Kind.QUEUE,) if kind is Kind.QUEUE and reason == "balance" else tuple(self._gates)
+        # One 401 may be about this model alone (Pro only); the next probe tells. No balance is no balance.
+        sure = reason == "balance" or any(self._gates[closed].reason is not None for closed in kinds)
         for closed in kinds:
             self._gates[closed].close(self._clock.monotonic(), reason)
-        self._on_account_trouble(reason, error)
+        if sure:
+            self._on_account_trouble(reason, error)
 
     def _account_is_well(self, kind: Kind) -> None:
         self._gates[Kind.RETRIEVE].open()
@@ -274,13 +277,17 @@ class Pump:
             poll.cancel()
             await asyncio.wait({poll})
 
+    def halt(self) -> None:
+        """Start nothing more, at once."""
+        for loop in self._loops:
+            loop.cancel()
+
     async def aclose(self, *, drain: float) -> None:
         """Start nothing more; give what is in flight `drain` seconds; cancel the rest.
 
         A paid call that is cut here leaves its outcome unknown, and the ledger says so.
         """
-        for loop in self._loops:
-            loop.cancel()
+        self.halt()
         if self._loops:
             await asyncio.wait(self._loops)
         patience = self._patience = asyncio.create_task(self._clock.sleep(0.0 if self._hurried else drain))

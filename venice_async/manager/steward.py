@@ -79,9 +79,9 @@ class Steward:
         """With a smaller budget than before, the newest jobs that were not sent yet wait for a person."""
         for job in reversed(jobs):
             available = self._budget.available_usd
-            if available is None or available >= 0:
+            if available is None:
                 return
-            if job.state is JobState.PENDING:
+            if job.state is JobState.PENDING and (available < 0 or job.record.price_usd is None):
                 message = f"It does not fit under the budget of ${self._budget.cap_usd:.2f}."
                 error = BudgetExceededError(message, needed_usd=job.record.price_usd)
                 await self._runner.hold(job.record, "budget", error)
@@ -104,8 +104,12 @@ class Steward:
         if job.state is not JobState.HELD:
             return
         if job.record.held_for == "budget":
-            self._budget.check(job.record.price_usd)
-        await self._runner.release(job.record)
+            self._budget.reserve(job.id, job.record.price_usd)
+        try:
+            await self._runner.release(job.record)
+        except BaseException:
+            self._budget.follow(job.record)
+            raise
         self._pump.reopen()
         self._enter(job)
 

@@ -52,6 +52,7 @@ _PLAIN: dict[int, type[APIStatusError]] = {
     415: UnsupportedMediaTypeError,
 }
 
+_REFUSING_WORDS = ("capacity", "offline", "overloaded", "model")
 ASK_AGAIN = "That is the video's price, paid once: asking for it again is free."
 
 
@@ -104,7 +105,7 @@ def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceE
         kind = FailureBlockError if "too many failed" in said.lower() else RateLimitError
         return kind(message, **facts, retry_after=_retry_after(head))
     if status >= 500:
-        kind_of_5xx = CapacityError if status == 503 and _is_venices_own(fields) else ServerError
+        kind_of_5xx = CapacityError if status == 503 and _is_venices_own(head, fields) else ServerError
         return kind_of_5xx(message, **facts, retry_after=_retry_after(head))
     if status in _PLAIN:
         return _PLAIN[status](message, **facts)
@@ -143,13 +144,17 @@ def _said(fields: Mapping[str, Any]) -> str:
     return clean(error) if isinstance(error, str) else ""
 
 
-def _is_venices_own(fields: Mapping[str, Any]) -> bool:
-    """Whether the API itself speaks: its documented body has `error`. A gateway's may come late.
+def _is_venices_own(head: ReplyHead, fields: Mapping[str, Any]) -> bool:
+    """Whether the API itself says that the model cannot take it. A gateway's 503 may come after the request was taken.
 
-    Gateways send HTML, nothing, or JSON of their own with `message`. Headers tell less: Cloudflare
-    puts its CF-RAY on the pages that it makes itself, too.
+    The API's documented body has `error`; what tells it from a gateway's JSON is a header of the
+    API's, or words that only it has reason to say.
     """
-    return bool(fields.get("error")) and bool(_said(fields))
+    said = _said(fields).lower()
+    if not fields.get("error") or not said:
+        return False
+    marked = "x-venice-version" in head.headers or "cf-ray" in head.headers
+    return marked or any(word in f"{said} {_code(fields) or ''}".lower() for word in _REFUSING_WORDS)
 
 
 def _inner(fields: Mapping[str, Any]) -> Mapping[str, Any]:
