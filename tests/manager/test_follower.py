@@ -62,11 +62,23 @@ async def test_a_write_that_lost_to_another_process_follows_it(world: World) -> 
     await follower.aclose()
 
 
+@virtual()
+async def test_passing_trouble_with_the_ledger_does_not_end_a_paid_job(world: World) -> None:
+    """What is at the server is asked for again a little later, in this process and not only after the next start."""
+    job = Job(job_record(1, state=JobState.QUEUED), Owner())
+    follower, news = await follow(world, job)
+    follower.broke(job, LedgerError("The database is locked."))
+    await world.clock.sleep(INTERVAL + 1.0)
+    assert news == [JobState.QUEUED]
+    assert job.error is None
+    await follower.aclose()
+
+
 @pytest.mark.parametrize("error", [LedgerError("The disk is full."), BadRequestError("No.")])
 @virtual()
 async def test_trouble_of_our_own_is_told(world: World, error: VeniceError) -> None:
     """Nobody moved the job, so nobody will: whoever awaits it gets the error."""
-    job = Job(job_record(1, state=JobState.QUEUED), Owner())
+    job = Job(job_record(1, state=JobState.QUEUEING), Owner())
     follower, _ = await follow(world, job)
     follower.broke(job, error)
     with pytest.raises(type(error)):

@@ -53,12 +53,20 @@ class Follower:
                     if record.state in {JobState.PENDING, JobState.QUEUED}:
                         return
                 elif cause is not None:
-                    job.close(cause)
+                    await self._after(cause, job, record)
                     return
                 cause = None
                 await self._clock.sleep(INTERVAL)
         except VeniceError as error:
             job.close(cause or error)
+
+    async def _after(self, cause: VeniceError, job: Job, record: JobRecord | None) -> None:
+        """A write failed and nobody else moved the job: what is paid for is asked for again a little later."""
+        if record is None or record.state is not JobState.QUEUED:
+            job.close(cause)
+            return
+        await self._clock.sleep(INTERVAL)
+        self._on_news(job, record)
 
     async def aclose(self) -> None:
         """Look no more."""
