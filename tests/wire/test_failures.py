@@ -121,6 +121,7 @@ class TestCharge:
             ({}, {"error": "The model is at capacity."}, NONE),
             ({}, {"error": {"message": "no", "code": "MODEL_OFFLINE"}}, NONE),
             ({"server": "istio-envoy"}, {"error": "upstream request timeout"}, UNVERIFIED),
+            ({}, {"error": "the model backend did not answer in time"}, UNVERIFIED),
         ],
     )  # fmt: skip
     def test_a_503_is_a_refusal_only_where_venice_itself_says_it(

@@ -52,7 +52,7 @@ _PLAIN: dict[int, type[APIStatusError]] = {
     415: UnsupportedMediaTypeError,
 }
 
-_REFUSING_WORDS = ("capacity", "offline", "overloaded", "model")
+_REFUSING_WORDS = ("capacity", "offline", "overloaded")
 ASK_AGAIN = "That is the video's price, paid once: asking for it again is free."
 
 
