@@ -16,13 +16,13 @@ def tree(root: type[VeniceError]) -> list[type[VeniceError]]:
     return [root, *(kind for child in root.__subclasses__() for kind in tree(child))]
 
 
-EVERY = [kind for kind in tree(VeniceError) if kind.__module__ == "venice_async.errors"]
+EVERY = [kind for kind in tree(VeniceError) if kind.__module__.startswith("venice_async.errors")]
 FACTS = {
     "charge": Charge.REFUNDED, "advice": "Do this.", "transient": True, "proof": "it was", "status": 418, "code": "TEA",
     "ray": "8f-VIE", "details": {"a": 1}, "issues": ({"b": 2},), "payment": {"accepts": []}, "policy_text": "Read.",
     "consent_version": "1", "consent_flow": "seedance", "face_media_roles": ("image",), "docs_url": "https://a.b",
     "successor": "/new", "suggested_prompt": "A cat.", "recommended_model": "m", "hint": "h",
-    "credits_refunded": True, "retry_after": 2.5, "problems": ("one", "two"), "needed_usd": Decimal("1.5"),
+    "credits_refunded": True, "retry_after": 2.5, "problems": ("one", "two"), "needed_usd": Decimal("1.5"), "queue_id": "q1",
     "available_usd": Decimal("0.5"), "job_id": "j1", "reason": "key",
     "problem": VeniceError("inner", charge=Charge.CHARGED),
 }  # fmt: skip

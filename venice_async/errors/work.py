@@ -1,0 +1,77 @@
+"""What went wrong with a file, a job, or the record of it."""
+
+from venice_async.errors.base import Charge, VeniceError
+
+
+class DownloadError(VeniceError):
+    """The video could not be made a whole file. What was paid for still waits at the server."""
+
+    charge = Charge.CHARGED
+
+
+class IncompleteDownloadError(DownloadError):
+    """The transfer ended early, stalled, or was cut. The video can be fetched again."""
+
+    transient = True
+
+
+class InvalidVideoError(DownloadError):
+    """All bytes came, but they are not an MP4 file."""
+
+
+class VideoTooLargeError(DownloadError):
+    """The video is larger than the size cap; nothing was kept."""
+
+    advice = "Raise the size cap and fetch it again."
+
+
+class DestinationExistsError(DownloadError):
+    """Something already stands at the destination, and it is not overwritten."""
+
+    charge = Charge.NONE
+    advice = "Choose another output name, or move the file away."
+
+
+class JobError(VeniceError):
+    """About one job; `job_id` is our name for it."""
+
+    job_id: str = ""
+
+
+class JobCancelledError(JobError):
+    """`cancel()` was called. We stopped waiting; the server has no cancel and gives no refund."""
+
+
+class JobHeldError(JobError):
+    """The job waits for a person: `reason` says for what, `problem` is the error that stopped it."""
+
+    reason: str = ""
+    problem: VeniceError | None = None
+
+
+class UnknownOutcomeError(JobError):
+    """Nobody can tell whether the paid call was taken. It is not sent again by itself; its price stays reserved."""
+
+    charge = Charge.UNVERIFIED
+    advice = "Look at the account's usage, then decide: `venice-async unknown`."
+    problem: VeniceError | None = None
+
+
+class ManagerClosedError(VeniceError):
+    """The JobManager was closed while this was awaited; the ledger keeps the job and the next start goes on."""
+
+
+class LedgerError(VeniceError):
+    """The ledger file cannot be used: foreign, newer than this version, or not writable."""
+
+
+class StaleRecordError(LedgerError):
+    """Somebody else moved the record in the meantime, or works on the job: nothing was changed."""
+
+    advice = "Nothing is lost: the ledger holds what the other one wrote."
+
+
+class DuplicateQueueIdError(LedgerError):
+    """Another job has this queue_id already: nothing was changed. `queue_id` is the server's name in question."""
+
+    queue_id: str = ""
