@@ -1,5 +1,7 @@
 """States and their legal moves, records, and errors as the ledger keeps them."""
 
+import hashlib
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from venice_async import errors
 from venice_async.errors import Charge, LedgerError, VeniceError
-from venice_async.jobs import MOVES, JobState, error_from_text, error_text, present_state
+from venice_async.jobs import ACTIVE, MOVES, JobState, PaidAnswer, error_from_text, error_text, present_state
 from venice_async.ledger.protocol import moved
 
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, VeniceError)]
@@ -91,6 +93,89 @@ def test_an_error_of_another_version_keeps_its_words(kind: str) -> None:
     back = error_from_text(text)
     assert type(back) is VeniceError
     assert str(back) == "What happened. It was charged."
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+FACTS = sorted({name for kind in ERRORS for name in dir(kind) if not name.startswith("__")})
+
+
+@given(
+    st.text(max_size=30)
+    | JSON.map(json.dumps)
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from([kind.__name__ for kind in ERRORS]) | JSON,
+            "message": JSON,
+            "facts": st.dictionaries(st.sampled_from(FACTS), JSON, max_size=4) | JSON,
+        },
+    ).map(json.dumps)
+)
+def test_a_tampered_error_is_still_an_error(text: str) -> None:
+    """A ledger's content is not trusted: whatever it says, an error that can be shown and raised comes out."""
+    error = error_from_text(text)
+    assert isinstance(error, VeniceError)
+    assert isinstance(str(error), str)
+    assert isinstance(error.charge, Charge)
+
+
+def test_facts_that_make_no_sense_are_dropped() -> None:
+    """And the others stay."""
+    text = error_text(errors.BadRequestError("No.", charge=Charge.CHARGED, advice="Look."))
+    tree = json.loads(text)
+    tree["facts"] |= {"charge": "free", "transient": "yes", "args": ["x"], "message": "y", "with_traceback": 1}
+    back = error_from_text(json.dumps(tree))
+    assert vars(back) == {"advice": "Look."}
+    assert back.args == ("No.",)
+    assert "cannot be read" in str(error_from_text("[" * 100_000))
+
+
+def test_active_jobs_are_those_that_somebody_works_on() -> None:
+    """The others rest until a person decides, or are done."""
+    resting = {JobState.HELD, JobState.UNKNOWN}
+    assert set(JobState) - resting - {state for state in JobState if state.terminal} == ACTIVE
+
+
+def test_a_request_is_told_by_its_hash() -> None:
+    """The same for the same request, whoever asks, and with no word of it."""
+    first, same, other = (job_record(request=text) for text in ("a cat", "a cat", "a dog \ud800"))
+    assert first.request_hash == same.request_hash == hashlib.sha256(b"a cat").hexdigest()[:16]
+    assert len(other.request_hash) == 16
+    assert other.request_hash != first.request_hash
+
+
+ANSWER = PaidAnswer(job_id="i", attempt=2, model="m", queue_id="q\n", download_url="https://secret", queued_at=1.5)
+
+
+@given(st.builds(PaidAnswer, attempt=st.integers(0), queued_at=st.floats(0, 1e12), download_url=st.none() | st.text()))
+def test_a_paid_answer_comes_back_as_it_was(answer: PaidAnswer) -> None:
+    """From one line of plain characters."""
+    text = answer.to_text()
+    assert text.isascii()
+    assert "\n" not in text
+    assert PaidAnswer.from_text(text) == PaidAnswer.from_text(text.encode()) == answer
+
+
+def test_a_paid_answer_hides_its_link() -> None:
+    """Whoever has it has the video."""
+    assert "secret" not in repr(ANSWER)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"job_id": 1}, {"attempt": "1"}, {"queue_id": None}, {"download_url": 0}, {"queued_at": None}, {"new": 1}],
+)
+def test_a_tampered_answer_is_refused(change: dict[str, object]) -> None:
+    """Nothing is coerced, and nothing else is raised."""
+    tree = json.loads(ANSWER.to_text())
+    for text in (json.dumps({**tree, **change}), json.dumps([tree]), "", "{", b"\xff", "[" * 100_000):
+        with pytest.raises(LedgerError, match="cannot be read") as error:
+            PaidAnswer.from_text(text)
+        assert error.value.__context__ is None
 
 
 def test_the_present_state_as_an_event() -> None:

@@ -1,15 +1,16 @@
 """A job as we keep it: its state and the legal moves, its record, and what happens to it as events."""
 
+import contextlib
 import enum
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from venice_async import errors
-from venice_async.errors import Charge, VeniceError
+from venice_async.errors import Charge, LedgerError, VeniceError
 
 
 class JobState(enum.Enum):
@@ -57,6 +58,9 @@ MOVES: Mapping[JobState, frozenset[JobState]] = {
 }
 """Every legal move; a state without any is terminal."""
 
+ACTIVE = frozenset({JobState.PENDING, JobState.QUEUEING, JobState.QUEUED, JobState.DOWNLOADING})
+"""The states in which a process works on a job; in the others it rests or is done."""
+
 
 class Cleanup(enum.Enum):
     """Whether what lies at the server was deleted. Never a reason for a job to fail."""
@@ -75,7 +79,10 @@ class JobRecord:
 
     Instants are Unix seconds. `output` is the destination's path. `request` is the stored form of
     the request: it names local files and does not hold their bytes. `variant` is what changes the
-    execution time within a model, and `version` counts the moves.
+    execution time within a model, and `version` counts the moves. `owner` is the fencing token of the process
+    that works on the job (0: nobody), and `part` the path of the file that its bytes go to. `decision` is what a
+    person decided about an unknown outcome, and when. `doubtful_usd` is the price in US dollars of earlier
+    attempts that were sent again knowingly: it may have been charged on top of `price_usd`.
     """
 
     id: str
@@ -101,6 +108,17 @@ class JobRecord:
     held_for: str | None = None
     error: str | None = field(default=None, repr=False)
     cleanup: Cleanup = Cleanup.NONE
+    owner: int = 0
+    part: str | None = None
+    decision: str | None = None
+    doubtful_usd: Decimal | None = None
+
+    @property
+    def request_hash(self) -> str:
+        """Tells requests apart without showing them: 16 hex digits of the stored request's SHA-256."""
+        import hashlib
+
+        return hashlib.sha256(self.request.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def video(self) -> "VideoFile":
         """The finished video. Only for COMPLETED records."""
@@ -114,6 +132,52 @@ class JobRecord:
             key=self.key,
             queue_id=self.queue_id or "",
         )
+
+
+@frozen(kw_only=True)
+class PaidAnswer:
+    """What the server said when it took a job: it is paid for from here on, and says this only once.
+
+    `queued_at` is Unix time in seconds.
+    """
+
+    job_id: str
+    attempt: int
+    model: str
+    queue_id: str
+    download_url: str | None = field(repr=False)
+    queued_at: float
+
+    def to_text(self) -> str:
+        """As one line of JSON. It holds the private link."""
+        import json
+
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> "PaidAnswer":
+        """The answer that `to_text` wrote. Raises LedgerError for anything else."""
+        import json
+
+        try:
+            tree = json.loads(text)
+        except (ValueError, RecursionError):
+            tree = None
+        if not isinstance(tree, dict) or tree.keys() != _ANSWER_TYPES.keys():
+            raise LedgerError("What was kept of a paid answer cannot be read.")
+        if not all(isinstance(tree[name], kinds) for name, kinds in _ANSWER_TYPES.items()):
+            raise LedgerError("What was kept of a paid answer cannot be read.")
+        return cls(**tree)
+
+
+_ANSWER_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "job_id": str,
+    "attempt": int,
+    "model": str,
+    "queue_id": str,
+    "download_url": (str, type(None)),
+    "queued_at": (int, float),
+}
 
 
 @frozen(kw_only=True)
@@ -200,19 +264,40 @@ def error_text(error: VeniceError) -> str:
 
 
 def error_from_text(text: str) -> VeniceError:
-    """The error that `error_text` wrote; a plain VeniceError where this version does not know its type."""
+    """The error that `error_text` wrote; a plain VeniceError where this version does not know its type.
+
+    A ledger can be tampered with: what cannot be read is told as such, and facts that make no sense are dropped.
+    """
     import json
 
-    tree = json.loads(text)
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        tree = None
+    if not isinstance(tree, dict):
+        return VeniceError("The ledger says that something went wrong, in words that cannot be read.")
     kind = getattr(errors, str(tree.get("type")), VeniceError)
     if not (isinstance(kind, type) and issubclass(kind, VeniceError)):
         kind = VeniceError
-    facts = {name: _restored(name, value) for name, value in tree["facts"].items() if hasattr(kind, name)}
-    return kind(tree["message"], **facts)
+    found = tree.get("facts")
+    facts = _restored_facts(kind, found) if isinstance(found, dict) else {}
+    return kind(str(tree.get("message", "")), **facts)
 
 
 def _plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else str(value)
+
+
+def _restored_facts(kind: type[VeniceError], found: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name for each in kind.__mro__ if issubclass(each, VeniceError) for name in each.__annotations__}
+    facts = {}
+    for name in known & found.keys():
+        with contextlib.suppress(ValueError, TypeError, ArithmeticError):
+            value = _restored(name, found[name])
+            usual = getattr(kind, name)
+            if usual is None or isinstance(value, type(usual)):
+                facts[name] = value
+    return facts
 
 
 def _restored(name: str, value: Any) -> Any:

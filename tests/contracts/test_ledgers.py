@@ -7,13 +7,14 @@ import random
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 from harness import job_record
 
-from venice_async.errors import Charge, LedgerError
-from venice_async.jobs import MOVES, Cleanup, JobRecord, JobState
+from venice_async.errors import BudgetExceededError, Charge, DuplicateQueueIdError, LedgerError, StaleRecordError
+from venice_async.jobs import ACTIVE, MOVES, Cleanup, JobRecord, JobState, PaidAnswer
 from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +38,9 @@ FULL = job_record(
     held_for="key",
     error='{"a":"é\u2028"}',
     cleanup=Cleanup.PENDING,
+    part="/videos/.9.part",
+    decision="resend, on 1 May",
+    doubtful_usd=Decimal("0.10"),
 )
 
 
@@ -107,7 +111,7 @@ async def test_a_move_of_an_old_record_is_refused(make_ledger: Callable[[], Ledg
         *(ledger.move(before, state=JobState.QUEUEING) for _ in range(5)), return_exceptions=True
     )
     assert [type(claim) for claim in claims].count(JobRecord) == 1
-    assert [type(claim) for claim in claims].count(LedgerError) == 4
+    assert [type(claim) for claim in claims].count(StaleRecordError) == 4
     with pytest.raises(LedgerError, match="changed by somebody else"):
         await ledger.move(job_record(2), state=JobState.QUEUEING)
     await ledger.aclose()
@@ -196,6 +200,211 @@ async def test_a_cancelled_caller_s_write_is_still_written(make_ledger: Callable
     await ledger.aclose()
 
 
+async def joined(make_ledger: Callable[[], Ledger]) -> Ledger:
+    """A ledger that is open, and an owner of jobs."""
+    ledger = make_ledger()
+    await ledger.open()
+    await ledger.join()
+    return ledger
+
+
+def paid(number: int = 1, **changes: Any) -> PaidAnswer:
+    """The server's answer to a paid call."""
+    facts: dict[str, Any] = {
+        "job_id": f"id-{number}",
+        "attempt": 1,
+        "model": "model",
+        "queue_id": f"q-{number}",
+        "download_url": f"https://media/{number}",
+        "queued_at": 12.25,
+    }
+    return PaidAnswer(**{**facts, **changes})
+
+
+async def test_a_record_is_found_by_its_key(make_ledger: Callable[[], Ledger]) -> None:
+    """The user's own name for the work; None where nobody used it."""
+    ledger = make_ledger()
+    await ledger.open()
+    record = await ledger.add(job_record(1))
+    assert await ledger.by_key("key-1") == record
+    assert await ledger.by_key("id-1") is None
+    await ledger.aclose()
+
+
+async def test_owning_begins_with_join_and_ends_with_aclose(make_ledger: Callable[[], Ledger]) -> None:
+    """Before and after it nobody may rely on a lease; joining twice changes nothing."""
+    ledger = make_ledger()
+    await ledger.open()
+    assert (ledger.owner, ledger.lease_valid) == (0, False)
+    await ledger.join()
+    token = ledger.owner
+    assert token > 0
+    assert ledger.lease_valid
+    await ledger.join()
+    assert ledger.owner == token
+    assert (await ledger.add(job_record(1))).owner == token
+    assert (await ledger.add(job_record(2, owner=77))).owner == token
+    await ledger.aclose()
+    assert (ledger.owner, ledger.lease_valid) == (0, False)
+
+
+async def test_a_look_without_neighbours_finds_nothing(make_ledger: Callable[[], Ledger]) -> None:
+    """What this owner did itself is no news to it, and it is counted as the one that works."""
+    ledger = await joined(make_ledger)
+    record = await ledger.add(job_record(1))
+    await ledger.move(record, state=JobState.QUEUEING)
+    for _ in range(2):
+        news = await ledger.look()
+        assert (news.changed, news.owners) == ((), 1)
+    await ledger.aclose()
+
+
+async def test_what_nobody_owns_is_claimed(make_ledger: Callable[[], Ledger]) -> None:
+    """Active jobs and files still to be deleted at the server; what rests or is done stays as it is."""
+    ledger = make_ledger()
+    await ledger.open()
+    for number, state in enumerate(JobState):
+        await ledger.add(job_record(number, state=state))
+    cleaning = await ledger.add(job_record(90, state=JobState.COMPLETED, cleanup=Cleanup.PENDING))
+    await ledger.add(job_record(91, state=JobState.COMPLETED, cleanup=Cleanup.DONE))
+    await ledger.join()
+    claimed = {record.id: record for record in (await ledger.look()).changed}
+    assert {record.state for record in claimed.values()} == ACTIVE | {JobState.COMPLETED}
+    assert len(claimed) == len(ACTIVE) + 1
+    assert claimed[cleaning.id] == attrs.evolve(cleaning, owner=ledger.owner, version=1)
+    for record in await ledger.records():
+        assert record == claimed.get(record.id, record)
+        assert (record.owner == ledger.owner) == (record.id in claimed)
+    assert (await ledger.look()).changed == ()
+    await ledger.aclose()
+
+
+async def test_an_active_job_is_moved_by_its_owner_alone(make_ledger: Callable[[], Ledger]) -> None:
+    """Who has joined may not touch what it has not claimed, but anybody may cancel unless a paid call is on its way."""
+    ledger = make_ledger()
+    await ledger.open()
+    records = [await ledger.add(job_record(number, state=state)) for number, state in enumerate(ACTIVE)]
+    await ledger.join()
+    for record in records:
+        for state in (*MOVES[record.state], record.state):
+            if state is JobState.CANCELLED and record.state is not JobState.QUEUEING:
+                continue
+            with pytest.raises(StaleRecordError, match="worked on by somebody else"):
+                await ledger.move(record, state=state)
+        assert await ledger.get(record.id) == record
+    for record in records:
+        if record.state is not JobState.QUEUEING:
+            assert (await ledger.move(record, state=JobState.CANCELLED)).owner == 0
+    await ledger.aclose()
+
+
+@pytest.mark.parametrize("start", [JobState.HELD, JobState.UNKNOWN])
+async def test_whoever_wakes_a_job_owns_it(make_ledger: Callable[[], Ledger], start: JobState) -> None:
+    """And one that rests again, or comes to its end, keeps the owner it had."""
+    ledger = make_ledger()
+    await ledger.open()
+    resting = [await ledger.add(job_record(number, state=start)) for number in range(3)]
+    woken = await ledger.move(resting[0], state=JobState.QUEUED)
+    assert woken.owner == 0
+    await ledger.join()
+    assert (await ledger.move(resting[1], state=JobState.FAILED)).owner == 0
+    awake = await ledger.move(resting[2], state=JobState.PENDING, owner=99)
+    assert awake.owner == ledger.owner
+    assert (await ledger.move(awake, state=JobState.HELD)).owner == ledger.owner
+    assert [record.id for record in (await ledger.look()).changed] == [woken.id]
+    await ledger.aclose()
+
+
+async def test_a_queue_id_belongs_to_one_job(make_ledger: Callable[[], Ledger]) -> None:
+    """A second job with the same one is refused, whether it is added or moved, and keeps what it was."""
+    ledger = await joined(make_ledger)
+    first = await ledger.add(job_record(1, state=JobState.QUEUED, queue_id="q"))
+    second = await ledger.add(job_record(2, state=JobState.QUEUEING))
+    with pytest.raises(DuplicateQueueIdError) as moving:
+        await ledger.move(second, state=JobState.QUEUED, queue_id="q", charge=Charge.CHARGED)
+    with pytest.raises(DuplicateQueueIdError):
+        await ledger.add(job_record(3, queue_id="q"))
+    assert (moving.value.queue_id, moving.value.charge) == ("q", Charge.CHARGED)
+    assert await ledger.records() == [first, second]
+    await ledger.move(first, state=JobState.DOWNLOADING)
+    await ledger.move(second, state=JobState.QUEUED, queue_id="q2")
+    await ledger.aclose()
+
+
+async def test_the_cap_holds_over_all_jobs(make_ledger: Callable[[], Ledger]) -> None:
+    """Whatever fits is taken; the first that does not is refused with what is left, and nothing of it is kept."""
+    ledger = await joined(make_ledger)
+    cap = Decimal("1.00")
+    await ledger.add(job_record(1, price_usd=Decimal("0.90")))  # before anybody set a cap
+    with pytest.raises(BudgetExceededError) as refused:
+        await ledger.add(job_record(2, price_usd=Decimal("0.11")), cap_usd=cap)
+    assert (refused.value.needed_usd, refused.value.available_usd) == (Decimal("0.11"), Decimal("0.10"))
+    assert await ledger.get("id-2") is None
+    with pytest.raises(BudgetExceededError, match="not known"):
+        await ledger.add(job_record(2), cap_usd=cap)
+    await ledger.add(job_record(2, price_usd=Decimal("0.10")), cap_usd=cap)
+    again = job_record(3, key="key-2", price_usd=Decimal(50))
+    assert (await ledger.add(again, cap_usd=cap)).id == "id-2"  # a known key costs nothing
+    await ledger.aclose()
+
+
+async def test_only_what_raises_the_sum_meets_the_cap(make_ledger: Callable[[], Ledger]) -> None:
+    """A job that was let in goes its way under whatever cap; giving money back makes room; waking one needs room."""
+    ledger = await joined(make_ledger)
+    price = Decimal("0.60")
+    record = await ledger.add(job_record(1, price_usd=price))
+    held = await ledger.add(job_record(2, price_usd=price, state=JobState.HELD, held_for="budget"))
+    cap = Decimal("0.10")
+    record = await ledger.move(record, cap_usd=cap, state=JobState.QUEUEING)
+    record = await ledger.move(record, cap_usd=cap, state=JobState.QUEUED, charge=Charge.CHARGED)
+    with pytest.raises(BudgetExceededError):
+        await ledger.move(held, cap_usd=Decimal(1), state=JobState.PENDING, held_for=None)
+    await ledger.move(record, cap_usd=cap, state=JobState.FAILED, charge=Charge.REFUNDED)
+    await ledger.move(held, cap_usd=Decimal(1), state=JobState.PENDING, held_for=None)
+    await ledger.aclose()
+
+
+async def test_an_attempt_that_was_sent_again_counts_twice(make_ledger: Callable[[], Ledger]) -> None:
+    """Who decides to send an unknown outcome again needs room for both."""
+    ledger = await joined(make_ledger)
+    price = Decimal("0.60")
+    unknown = await ledger.add(job_record(1, price_usd=price, state=JobState.UNKNOWN, charge=Charge.UNVERIFIED))
+    again: dict[str, Any] = {"state": JobState.PENDING, "charge": Charge.NONE, "doubtful_usd": price}
+    with pytest.raises(BudgetExceededError):
+        await ledger.move(unknown, cap_usd=Decimal("1.19"), **again)
+    await ledger.move(unknown, cap_usd=Decimal("1.20"), **again)
+    await ledger.aclose()
+
+
+async def test_a_paid_answer_is_kept_until_it_is_dropped(make_ledger: Callable[[], Ledger]) -> None:
+    """Each by itself, in the order in which they came."""
+    ledger = await joined(make_ledger)
+    answers = [paid(number, download_url=None if number == 2 else f"https://media/{number}") for number in range(4)]
+    for answer in answers:
+        ledger.keep(answer)
+    assert await ledger.kept() == answers
+    await ledger.drop_kept([answers[1], answers[3], paid(77)])
+    assert await ledger.kept() == [answers[0], answers[2]]
+    ledger.keep(answers[3])
+    assert await ledger.kept() == [answers[0], answers[2], answers[3]]
+    await ledger.drop_kept(answers)
+    assert await ledger.kept() == []
+    await ledger.aclose()
+
+
+async def test_who_has_not_joined_keeps_nothing(make_ledger: Callable[[], Ledger]) -> None:
+    """The error holds what a person has to write down, but not the private link."""
+    ledger = make_ledger()
+    await ledger.open()
+    with pytest.raises(LedgerError) as error:
+        ledger.keep(paid(3))
+    assert "'q-3'" in error.value.advice
+    assert error.value.charge is Charge.CHARGED
+    assert "https://media" not in repr(error.value)
+    assert await ledger.kept() == []
+    await ledger.aclose()
+
+
 def _look(path: str, found: "multiprocessing.Queue[list[tuple[str, int]]]") -> None:
     async def look() -> None:
         ledger = SqliteLedger(path)
@@ -232,13 +441,13 @@ async def test_two_connections_share_one_truth(tmp_path: Path) -> None:
         theirs.move(record, state=JobState.QUEUEING),
         return_exceptions=True,
     )
-    assert sorted(type(claim).__name__ for claim in claims) == ["JobRecord", "LedgerError"]
+    assert sorted(type(claim).__name__ for claim in claims) == ["JobRecord", "StaleRecordError"]
     assert await theirs.add(job_record(2, key="key-1")) == await ours.get("id-1")
     await ours.aclose()
     await theirs.aclose()
 
 
-@pytest.fixture(params=[0o000, 0o022])
+@pytest.fixture(params=[0o000, 0o022, 0o077])
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     """Files are made under this umask."""
     before = os.umask(request.param)
@@ -248,13 +457,16 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("umask")
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """It holds private links; so does its journal, while there is one."""
+    """It holds private links; so do the owner file, and the journal while there is one; and the folders we made."""
     folder = tmp_path / "new" / "folder"
     ledger = SqliteLedger(folder / "jobs.sqlite3")
     await ledger.open()
+    await ledger.join()
     await ledger.add(FULL)
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert len(modes) == 2
     assert modes == dict.fromkeys(modes, 0o600)
+    assert {path.stat().st_mode & 0o777 for path in (folder, folder.parent)} == {0o700}
     await ledger.aclose()
 
 

@@ -7,56 +7,60 @@ from typing import Any
 
 import attrs
 
-from venice_async.errors import Charge
+from venice_async.errors import Charge, LedgerError
 from venice_async.jobs import Cleanup, JobRecord, JobState
 
 COLUMNS = tuple(attribute.name for attribute in attrs.fields(JobRecord))
+MARKS = ("seq", "writer")
+"""Columns that are the ledger's own: the transaction that wrote a row last, and the connection that did."""
 
-_TYPES = {
-    "id": "TEXT PRIMARY KEY",
-    "key": "TEXT NOT NULL UNIQUE",
-    "version": "INTEGER NOT NULL",
-    "attempt": "INTEGER NOT NULL",
-    "size": "INTEGER",
-    "created_at": "REAL NOT NULL",
-    "queueing_at": "REAL",
-    "queued_at": "REAL",
-    "finished_at": "REAL",
+
+def _money(text: str) -> Decimal:
+    amount = Decimal(text)
+    if not amount.is_finite():
+        raise ValueError
+    return amount
+
+
+_READERS: Mapping[str, Any] = {
+    "state": JobState,
+    "charge": Charge,
+    "cleanup": Cleanup,
+    "price_usd": _money,
+    "doubtful_usd": _money,
 }
-_READERS: Mapping[str, Any] = {"state": JobState, "charge": Charge, "cleanup": Cleanup, "price_usd": Decimal}
+_EMPTY = {"key": "", "model": "", "request": "", "output": ""}
+_WRITTEN = (*COLUMNS, *MARKS)
 
-_DEFINITIONS = ", ".join(f"{name} {_TYPES.get(name, 'TEXT')}" for name in COLUMNS)
-CREATE = f"CREATE TABLE jobs ({_DEFINITIONS}) STRICT"
-INSERT = f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT DO NOTHING"
+INSERT = f"INSERT INTO jobs ({', '.join(_WRITTEN)}) VALUES ({', '.join('?' * len(_WRITTEN))})"
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
-UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ? AND version = ?"
+UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _WRITTEN)} WHERE id = ?"
 
 
-class Row(tuple[Any, ...]):
-    """Values to bind. aiosqlite logs what it executes, and these hold private links."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} values>"
-
-
-def to_row(record: JobRecord) -> Row:
+def to_row(record: JobRecord) -> list[Any]:
     """The record's values in the order of `COLUMNS`."""
-    return Row(_written(getattr(record, name)) for name in COLUMNS)
+    return [_written(getattr(record, name)) for name in COLUMNS]
 
 
 def from_row(row: Sequence[Any]) -> JobRecord:
-    """The record that `to_row` wrote."""
-    values = dict(zip(COLUMNS, row, strict=True))
-    return JobRecord(**{name: _read(name, value) for name, value in values.items()})
+    """The record that `to_row` wrote. Raises LedgerError for a row that somebody has tampered with."""
+    return partly(dict(zip(COLUMNS, row, strict=True)))
+
+
+def partly(facts: dict[str, Any]) -> JobRecord:
+    """A record of some columns' values, `id` among them; the rest is empty. Raises LedgerError as `from_row` does."""
+    values = {**_EMPTY, **facts}
+    try:
+        for name, read in _READERS.items():
+            if values.get(name) is not None:
+                values[name] = read(values[name])
+        return JobRecord(**values)
+    except (ValueError, TypeError, ArithmeticError):
+        pass
+    raise LedgerError(f"The ledger's row of job {facts['id']} is damaged.", advice="Restore the ledger from a backup.")
 
 
 def _written(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     return str(value) if isinstance(value, Decimal) else value
-
-
-def _read(name: str, value: Any) -> Any:
-    return value if value is None or name not in _READERS else _READERS[name](value)

@@ -1,0 +1,90 @@
+"""Where a ledger's file stands: that it is ours alone, and that it is still the same one."""
+
+import os
+import stat
+from pathlib import Path
+
+from attrs import frozen
+
+from venice_async.disk import sync_folder
+from venice_async.errors import LedgerError
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+@frozen(kw_only=True)
+class Place:
+    """A file as it was when it was found: its real path, device and number."""
+
+    path: Path
+    device: int
+    inode: int
+
+    def check(self) -> None:
+        """Raises LedgerError where another file, or none, stands there now.
+
+        What SQLite writes to a file without a name is lost when it is closed, without a word.
+        """
+        try:
+            found = self.path.lstat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != (self.device, self.inode):
+            raise LedgerError(
+                f"The ledger {self.path} was deleted or replaced while it was open: nothing can be recorded.",
+                advice="Put it back, or start again with the right file.",
+            )
+
+
+def found_or_made(path: Path) -> Place:
+    """The place of a ledger, made owner-only where there is none: it will hold private links.
+
+    Made by us and not by SQLite, so that it is so from its first instant. Raises LedgerError for a file that
+    others can read or that another user owns. The file itself is only looked at: closing a handle of our own
+    would drop the locks that SQLite holds for this process.
+    """
+    try:
+        folder = _folder(path.parent)
+        place = folder / path.name
+        if not os.path.lexists(place):
+            _make(place)
+        found = place.lstat()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    else:
+        _check_ours_alone(path, found)
+        return Place(path=place, device=found.st_dev, inode=found.st_ino)
+    raise LedgerError(f"The ledger {path} cannot be opened: {reason}.")
+
+
+def _folder(folder: Path) -> Path:
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(each.parent)
+    return folder.resolve(strict=True)
+
+
+def _make(place: Path) -> None:
+    try:
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR | _NO_FOLLOW, 0o600))
+    except FileExistsError:
+        return  # another process made it at the same time
+    sync_folder(place.parent)
+
+
+def _check_ours_alone(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise LedgerError(f"The ledger {path} cannot be opened: it is not a regular file.")
+    if found.st_nlink > 1:
+        # Under two names, two processes would look for each other's journals and owner files in two places.
+        raise LedgerError(f"The ledger {path} has a second name (a hard link).", advice="Remove the other name.")
+    if not hasattr(os, "geteuid"):
+        return
+    if found.st_uid != os.geteuid():
+        raise LedgerError(f"The ledger {path} belongs to another user.", advice="Use a ledger of your own.")
+    if found.st_mode & 0o077:
+        raise LedgerError(
+            f"The ledger {path} can be read or written by other users, and it holds private links.",
+            advice=f"Make it yours alone: chmod 600 {path}",
+        )
