@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.manager.events import EventStream
 from venice_async.manager.job import Job
-from venice_async.models import VideoRequest
+from venice_async.models import SeedanceConsent, VideoRequest
 from venice_async.polling import Estimate
 
 INLINE = "longcat-distilled-text-to-video"
@@ -68,6 +68,9 @@ class Owner:
     async def cancel(self, job: Job) -> None:
         self.cancelled.append(job)
 
+    async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:
+        del job, consent
+
 
 class HeldLedger:
     """A ledger whose threads virtual time waits for."""
@@ -76,8 +79,10 @@ class HeldLedger:
         self._ledger = ledger
         self._clock = clock
 
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+    def __getattr__(self, name: str) -> Any:
         method = getattr(self._ledger, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
 
         async def held(*args: Any, **options: Any) -> Any:
             with self._clock.hold():

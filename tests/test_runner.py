@@ -10,11 +10,15 @@ import pytest
 from harness import INLINE, PRIVATE, World, job_record, video_request, virtual
 
 from venice_async.disk import DiskPool
+from venice_async.download import Overwrite
 from venice_async.emulator.faults import CutFault, DropFault, SlowFault, Stage, StatusFault
-from venice_async.errors import AuthenticationError, Charge, UnexpectedReplyError, VeniceError
+from venice_async.errors import AuthenticationError, Charge, LedgerError, UnexpectedReplyError, VeniceError
 from venice_async.governor import Kind
 from venice_async.jobs import Cleanup, JobEvent, JobRecord, JobState, JobStateChanged
+from venice_async.ledger import MemoryLedger
 from venice_async.naming import part_path
+from venice_async.recorder import Recorder
+from venice_async.recovery import Recovery
 from venice_async.runner import Outcome, Runner, Step
 from venice_async.wire.stored import request_to_text
 
@@ -28,8 +32,10 @@ class Bench:
         self.disk = DiskPool()
         self.events: list[JobEvent] = []
         self.ready: list[bool] = []
+        recorder = Recorder(ledger=world.ledger, clock=world.clock, report=self._report)
+        self.recovery = Recovery(recorder=recorder, disk=self.disk, overwrite=Overwrite.REFUSE)
         self.runner = Runner(
-            client=self.client, ledger=world.ledger, disk=self.disk, report=self._report, rng=random.Random(1)
+            client=self.client, recorder=recorder, recovery=self.recovery, disk=self.disk, rng=random.Random(1)
         )
 
     def _report(self, record: JobRecord, event: JobEvent | None) -> None:
@@ -126,6 +132,72 @@ async def test_a_cut_body_leaves_nothing_behind(world: World) -> None:
 
 
 @virtual(execution_time=lambda _, __: 0.0)
+async def test_a_video_that_stands_there_already_is_not_in_its_own_way(world: World) -> None:
+    """A try that put it there and failed only after that has done its work; any other file is never touched."""
+    with Bench(world) as bench:
+        queued = (await bench.submit(await bench.new())).record
+        done = (await bench.poll(queued)).record
+        again = await world.ledger.add(
+            attrs.evolve(queued, id="id-2", key="key-2", queue_id=None, download_url=None, version=0)
+        )
+        again = attrs.evolve(again, queue_id=queued.queue_id)
+        outcome = await bench.poll(again)
+        assert (outcome.record.state, outcome.record.sha256) == (JobState.COMPLETED, done.sha256)
+        Path(done.output).write_bytes(b"precious")
+        other = await world.ledger.add(attrs.evolve(again, id="id-3", key="key-3", queue_id=None))
+        outcome = await bench.poll(attrs.evolve(other, queue_id=queued.queue_id))
+        assert (outcome.record.state, outcome.record.held_for) == (JobState.HELD, "destination")
+    assert Path(done.output).read_bytes() == b"precious"
+
+
+class FullDisk(MemoryLedger):
+    """A ledger that does not take a queue_id, as on a disk that has just become full."""
+
+    async def move(self, record: JobRecord, **changes: Any) -> JobRecord:
+        if changes.get("state") is JobState.QUEUED:
+            raise LedgerError("The disk is full.")
+        return await super().move(record, **changes)
+
+
+@virtual()
+async def test_a_paid_answer_is_kept_when_the_ledger_does_not_take_it(world: World) -> None:
+    """In the file beside the ledger, and in the error's text."""
+    world.ledger = FullDisk()
+    await world.ledger.join()
+    with Bench(world) as bench:
+        with pytest.raises(LedgerError, match="It is kept in a file beside the ledger") as caught:
+            await bench.submit(await bench.new())
+        queue_id = world.emulator.jobs[0].queue_id
+        assert queue_id in str(caught.value)
+        assert caught.value.charge is Charge.CHARGED
+        (answer,) = await world.ledger.kept()
+        assert (answer.queue_id, answer.job_id, answer.attempt) == (queue_id, "id-1", 1)
+
+
+class Slow(MemoryLedger):
+    """A ledger whose disk has stopped just when the answer came."""
+
+    async def move(self, record: JobRecord, **changes: Any) -> JobRecord:
+        if changes.get("state") is JobState.QUEUED:
+            await asyncio.Event().wait()
+        return await super().move(record, **changes)
+
+
+@virtual()
+async def test_a_paid_answer_is_kept_when_everything_is_cancelled(world: World) -> None:
+    """As a second Ctrl-C does it, between the answer and its record."""
+    world.ledger = Slow()
+    await world.ledger.join()
+    with Bench(world) as bench:
+        step = asyncio.create_task(bench.submit(await bench.new()))
+        await world.clock.sleep(5.0)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+    assert [answer.queue_id for answer in await world.ledger.kept()] == [world.emulator.jobs[0].queue_id]
+
+
+@virtual(execution_time=lambda _, __: 0.0)
 async def test_a_link_that_nobody_kept_waits_for_a_person(world: World) -> None:
     """After a few more looks, for the server may yet send the file itself."""
     with Bench(world) as bench:
@@ -149,67 +221,16 @@ async def test_processing_for_more_than_a_day_waits_for_a_person(world: World) -
     assert (outcome.record.state, outcome.record.held_for) == (JobState.HELD, "overdue")
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (JobState.PENDING, JobState.PENDING),
-        (JobState.QUEUEING, JobState.UNKNOWN),
-        (JobState.QUEUED, JobState.QUEUED),
-        (JobState.DOWNLOADING, JobState.QUEUED),
-        (JobState.HELD, JobState.HELD),
-        (JobState.UNKNOWN, JobState.UNKNOWN),
-    ],
-)
-@virtual()
-async def test_recovery(world: World, before: JobState, after: JobState) -> None:
-    """A state that a crash left half-way becomes one from which work goes on, or an open question."""
-    with Bench(world) as bench:
-        record = await bench.runner.recover(await bench.new(state=before, size=5, sha256="ab"))
-    assert record.state is after
-    assert record.charge is (Charge.UNVERIFIED if before is JobState.QUEUEING else Charge.NONE)
-
-
-@virtual()
-async def test_recovery_knows_a_finished_file(world: World) -> None:
-    """By size and hash; the second name that a crash left on it goes. Any other file is not taken for the video."""
-    import hashlib
-
-    world.output.mkdir()
-    data = b"a whole video"
-    facts: dict[str, Any] = {
-        "state": JobState.DOWNLOADING,
-        "size": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
-    with Bench(world) as bench:
-        record = await bench.new(**facts)
-        path = Path(record.output)
-        path.write_bytes(data)
-        part_path(path, record.id).hardlink_to(path)
-        other = await world.ledger.add(attrs.evolve(record, id="id-2", key="key-2", sha256="00"))
-        assert (await bench.runner.recover(other)).state is JobState.QUEUED
-        assert (await bench.runner.recover(record)).state is JobState.COMPLETED
-    assert [each.name for each in world.output.iterdir()] == ["scene.mp4"]
-
-
 @virtual()
 async def test_cancelling_removes_the_part(world: World) -> None:
     """Whatever an earlier process left of it."""
     world.output.mkdir()
     with Bench(world) as bench:
-        record = await bench.new(state=JobState.HELD)
-        part_path(Path(record.output), record.id).write_bytes(b"half a video")
+        part = part_path(world.output / "scene.mp4", "id-1")
+        part.write_bytes(b"half a video")
+        record = await bench.new(state=JobState.HELD, part=str(part))
         assert (await bench.runner.cancel(record)).state is JobState.CANCELLED
     assert world.leftovers() == []
-
-
-@pytest.mark.parametrize(("queue_id", "state"), [(None, JobState.PENDING), ("q", JobState.QUEUED)])
-@virtual()
-async def test_release_goes_on_where_the_job_was(world: World, queue_id: str | None, state: JobState) -> None:
-    """What is paid for is fetched, what is not is submitted."""
-    with Bench(world) as bench:
-        record = await bench.runner.release(await bench.new(state=JobState.HELD, queue_id=queue_id, held_for="key"))
-    assert (record.state, record.held_for) == (state, None)
 
 
 @virtual()

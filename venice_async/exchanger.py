@@ -1,10 +1,12 @@
 """One attempt of one call, inside the account's limits: signed, sent, a bad answer raised as a typed error."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
+from typing import TypeVar
 
 from venice_async.auth import Auth
-from venice_async.bodies import error_body
+from venice_async.bodies import error_body, whole_body
 from venice_async.errors import VeniceError
 from venice_async.governor import Governor, Kind, Ticket
 from venice_async.links import link_secrets
@@ -12,6 +14,8 @@ from venice_async.transport import Reply, Transport
 from venice_async.wire.exchange import Call, Channel, ReplyHead
 from venice_async.wire.failures import failure_of
 from venice_async.wire.text import redacted
+
+T = TypeVar("T")
 
 
 class Exchanger:
@@ -29,6 +33,28 @@ class Exchanger:
         answer, and what `Transport.send` raises.
         """
         return Opened(self, call, kind, ticket, accepted)
+
+    async def answer(
+        self,
+        call: Call,
+        kind: Kind,
+        decode: Callable[[ReplyHead, bytes], T],
+        ticket: Ticket | None = None,
+        *,
+        accepted: tuple[int, ...] = (),
+        partial: bytearray | None = None,
+    ) -> T:
+        """What `decode` makes of a good answer, read whole; `partial` is given its bytes, also of one that is cut.
+
+        Raises as `open` and `decode` do. The errors come without their inner frames: the answer stands there under
+        local names, and may repeat a secret.
+        """
+        try:
+            async with self.open(call, kind, ticket, accepted=accepted) as reply:
+                return decode(reply.head, await whole_body(reply, into=partial))
+        except VeniceError as error:
+            failure = error.with_traceback(None)
+        raise failure
 
     async def signed(self, call: Call) -> Call:
         """The call with its credential. Private links get none: whoever serves them must not see it."""

@@ -101,6 +101,11 @@ class Governor:
         if amounts and 0 < min(amounts) < budget.limit:
             budget.learn(RateHeaders(limit=min(amounts)), self._clock.monotonic())
 
+    def share(self, processes: int) -> None:
+        """So many processes, this one included, use the account's limits at once: take an equal part of them."""
+        for budget in self.budgets.values():
+            budget.share(processes)
+
     def _judge(
         self, status: int, error: VeniceError | None, said: RateHeaders, budget: RequestBudget | None, now: float
     ) -> None:

@@ -46,6 +46,8 @@ DAY = 24 * 3600.0
 _REPLICATION = 120.0  # seconds in which a fresh queue_id may not be known everywhere yet
 
 _CONNECT = Backoff(base=1.0, cap=60.0)
+_QUEUE_CONNECT = Backoff(base=1.0, cap=60.0, max_elapsed=DAY)
+_QUEUE_LIMIT = Backoff(base=1.0, cap=60.0, max_elapsed=DAY)
 _SEND = Backoff(base=2.0, cap=60.0, max_attempts=5)
 _CAPACITY = Backoff(base=5.0, cap=120.0, max_attempts=10)
 _LIMIT = Backoff(base=1.0, cap=60.0)
@@ -149,15 +151,16 @@ def judge_queue(error: VeniceError, tries: Tries, now: float) -> Verdict:
     if not error.transient:
         return failed(error.charge)
     kind, backoff = _queue_backoff(error)
-    return _again_or(failed(error.charge), tries.again(kind, backoff, now, error), state=JobState.PENDING)
+    # Nothing was charged and nothing is wrong with the request: given up by us, it waits to be told to go on.
+    return _again_or(held(kind), tries.again(kind, backoff, now, error), state=JobState.PENDING)
 
 
 def _queue_backoff(error: VeniceError) -> tuple[str, Backoff]:
     if isinstance(error, SendError):
-        return "send", _SEND
+        return "network", _SEND
     if isinstance(error, RateLimitError):
-        return "limit", _LIMIT
-    return ("capacity", _CAPACITY) if isinstance(error, CapacityError) else ("connect", _CONNECT)
+        return "limit", _QUEUE_LIMIT
+    return ("capacity", _CAPACITY) if isinstance(error, CapacityError) else ("network", _QUEUE_CONNECT)
 
 
 def judge_retrieve(error: VeniceError, tries: Tries, now: float, *, age: float) -> Verdict:

@@ -44,6 +44,7 @@ from venice_async.ledger import MemoryLedger, SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.manager.budget import Totals
 from venice_async.manager.job import Job
+from venice_async.models import SeedanceConsent
 from venice_async.transport import Reply, Transport
 from venice_async.wire.exchange import Call, ReplyHead
 
@@ -228,11 +229,11 @@ async def test_a_key_whose_record_could_not_be_kept_is_free_again(world: World) 
     class Full(MemoryLedger):
         full = True
 
-        async def add(self, record: JobRecord) -> JobRecord:
+        async def add(self, record: JobRecord, **options: Any) -> JobRecord:
             await world.clock.sleep(1.0)
             if self.full:
                 raise LedgerError("The disk is full.")
-            return await super().add(record)
+            return await super().add(record, **options)
 
     ledger = Full()
     async with world.manager(ledger=ledger, budget_usd=PRICE) as jobs:
@@ -258,16 +259,28 @@ async def test_two_managers_on_one_ledger_pay_once(world: World) -> None:
 
 
 @virtual(faults=[SlowFault(endpoints=("queue",), delay=60.0)])
-async def test_a_second_manager_does_not_lose_a_paid_call_of_the_first(world: World) -> None:
-    """It takes a call that is on its way for lost; when the answer comes, the ledger knows better."""
-    async with world.manager() as ours:
+async def test_two_managers_on_one_ledger_never_work_on_the_same_job(world: World) -> None:
+    """The second sees the first one's job, also by its key, and awaits it; the first brings it home."""
+    async with world.manager(ledger=world.sqlite()) as ours:
         job = await ours.submit(video_request(), key="scene")
         await until(job, JobState.QUEUEING)
-        async with world.manager() as theirs:
-            assert [each.key for each in theirs.unknown()] == ["scene"]
-        await job
+        async with world.manager(ledger=world.sqlite()) as theirs:
+            assert theirs.unknown() == []
+            same = await theirs.submit(video_request(), key="scene")
+            assert same.id == job.id
+            await same
+            assert same.record == job.record
         assert world.is_whole(job)
     assert len(world.emulator.charges) == 1
+    assert len({record.queue_id for record in await _records(world)}) == 1
+
+
+async def _records(world: World) -> list[JobRecord]:
+    ledger = world.sqlite()
+    await ledger.open()
+    records = await ledger.records()
+    await ledger.aclose()
+    return records
 
 
 # -- awaiting -----------------------------------------------------------------------------------------------------
@@ -291,9 +304,9 @@ async def test_a_submit_that_is_cancelled_half_way_is_no_lost_job(world: World) 
     """What the ledger has, the manager has: it goes on, and its key gives it."""
 
     class Slow(MemoryLedger):
-        async def add(self, record: JobRecord) -> JobRecord:
+        async def add(self, record: JobRecord, **options: Any) -> JobRecord:
             await world.clock.sleep(5.0)
-            return await super().add(record)
+            return await super().add(record, **options)
 
     async with world.manager(ledger=Slow()) as jobs:
         submitting = asyncio.create_task(jobs.submit(video_request(), key="scene"))
@@ -565,7 +578,7 @@ async def test_a_manager_whose_ledger_cannot_be_used_leaves_nothing_open(world: 
     jobs = world.manager(ledger=world.folder / "jobs.sqlite3")
     with pytest.raises(LedgerError):
         await jobs.__aenter__()
-    assert jobs._disk._closed
+    assert jobs._rooms.disk._closed
 
 
 @virtual()
@@ -807,6 +820,29 @@ async def test_a_consent_waits_for_a_person(world: World) -> None:
         await asked
 
 
+@virtual(faults=[ConsentFault()])
+async def test_consent_is_given_by_a_person_and_only_for_this_request(world: World) -> None:
+    """The same body goes out again with the three confirmations; nothing else is changed and nothing is paid twice."""
+    request = video_request(model="seedance-2-0-text-to-video-basic", resolution="480p")
+    yes = SeedanceConsent(
+        confirmed_terms_and_privacy=True, confirmed_legal_right=True, confirmed_screening_acknowledged=True
+    )
+    async with world.manager() as jobs:
+        asked, other = [await jobs.submit(request, key=key) for key in ("asked", "other")]
+        for job in (asked, other):
+            with pytest.raises(JobHeldError):
+                await job
+        with pytest.raises(InvalidRequestError, match="three confirmations"):
+            await asked.give_consent(attrs.evolve(yes, confirmed_legal_right=False))
+        await asked.give_consent(yes)
+        await asked
+        assert (asked.record.attempt, other.state) == (2, JobState.HELD)
+        assert "consent (attempt 1" in (asked.record.decision or "")
+        with pytest.raises(InvalidRequestError, match="does not wait for consent"):
+            await asked.give_consent(yes)
+    assert len(world.emulator.charges) == 1
+
+
 @virtual()
 async def test_releasing_what_is_not_held_does_nothing(world: World) -> None:
     """A finished job stays finished."""
@@ -980,15 +1016,15 @@ class FullWhileSending(MemoryLedger):
 
 
 @virtual()
-async def test_cancel_of_a_call_that_nobody_knows_the_end_of_counts_its_money(world: World) -> None:
-    """It may have been charged: the budget does not give that back."""
+async def test_cancel_of_a_call_that_was_not_recorded_counts_its_money(world: World) -> None:
+    """The answer was kept, so it is known to be charged: the budget does not give that back."""
     async with world.manager(ledger=(ledger := FullWhileSending())) as jobs:
         job = await jobs.submit(video_request())
         with pytest.raises(LedgerError):
             await job
         ledger.full = False
         await job.cancel()
-        assert (job.state, job.record.charge) == (JobState.CANCELLED, Charge.UNVERIFIED)
+        assert (job.state, job.record.charge) == (JobState.CANCELLED, Charge.CHARGED)
         assert jobs.totals == Totals(spent_usd=PRICE)
 
 
@@ -1002,9 +1038,10 @@ async def test_a_ledger_that_fails_after_the_paid_call_names_the_queue_id(world:
             await job
         assert world.emulator.jobs[0].queue_id in str(failed.value)
         assert failed.value.charge is Charge.CHARGED
-    ledger.full = False
-    async with world.manager(ledger=ledger) as jobs:
-        assert len(jobs.unknown()) == 1
+        ledger.full = False
+        await world.clock.sleep(2.0)
+        await job  # what was kept is in the ledger now, and the job goes on
+        assert world.is_whole(job)
     assert len(world.emulator.charges) == 1
 
 
@@ -1021,7 +1058,7 @@ async def test_a_broken_program_leaves_nobody_waiting(world: World) -> None:
             del now
             raise ZeroDivisionError
 
-        jobs._scheduler.next_due = broken  # type: ignore[method-assign]
+        jobs._rooms.scheduler.next_due = broken  # type: ignore[method-assign]
         with pytest.raises(VeniceError, match="ZeroDivisionError"):
             await job
     assert isinstance(told[0]["exception"], ZeroDivisionError)

@@ -37,6 +37,7 @@ class Rig:
         self.submit: Answer = self._queued
         self.poll: Answer = self._completed
         self.finds_ready = True
+        self.may_start = True
         self.pump = Pump(
             clock=world.clock,
             governor=self.governor,
@@ -44,6 +45,7 @@ class Rig:
             scheduler=self.scheduler,
             jobs=self.jobs,
             downloads=downloads,
+            may_start=lambda: self.may_start,
             on_account_trouble=lambda reason, error: self.trouble.append((reason, error)),
             on_broken=lambda job, error: self.broken.append(error),
             on_stopped=self.broken.append,
@@ -252,3 +254,21 @@ async def test_closing_gives_time_and_then_ends(world: World) -> None:
     await rig.pump.aclose(drain=20.0)
     assert ends == ["id-0 done", "id-1 cancelled"]
     assert world.clock.monotonic() == 21.0
+
+
+@virtual()
+async def test_nothing_is_started_while_others_may_have_taken_the_jobs(world: World) -> None:
+    """A process that was stopped for long looks at the ledger first."""
+    rig = Rig(world)
+    rig.may_start = False
+    rig.pump.start()
+    for number in (1, 2):
+        state = JobState.QUEUED if number == 2 else JobState.PENDING
+        job = rig.jobs[f"id-{number}"] = Job(job_record(number, state=state), Owner())
+        rig.pump.enter(job)
+    await world.clock.sleep(1000.0)
+    assert rig.asked == []
+    rig.may_start = True
+    await world.clock.sleep(1000.0)
+    assert {what for _, what, _ in rig.asked} == {"submit", "poll"}
+    await rig.pump.aclose(drain=0.0)

@@ -126,8 +126,8 @@ def _server(handle: "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]"
             exc: BaseException | None = None,
             message: str | None = None,
         ) -> web.StreamResponse:
-            if status >= 500:
-                super().handle_error(request, status, exc, message)  # our own fault: log it
+            if status >= 500 and not isinstance(exc, ConnectionError):  # who goes away in the middle is no fault
+                super().handle_error(request, status, exc, message)  # our own: log it
             said = "The request cannot be read" if status < 500 else "The emulator failed"
             answer = _response(json_answer(status, {"error": said}))
             answer.force_close()

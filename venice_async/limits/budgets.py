@@ -63,6 +63,7 @@ class RequestBudget:
         self._settled: deque[float] = deque()
         self._blocked_until = -math.inf
         self._others = OtherUsers(window)
+        self._processes = 1
 
     def __repr__(self) -> str:
         return f"<RequestBudget {self._outstanding + len(self._settled)}/{self._limit}>"
@@ -79,7 +80,11 @@ class RequestBudget:
 
     def available(self, now: float) -> float:
         """Requests a minute that are left for us, after what other users of the same key take."""
-        return max(1.0, self._limit - self._others.claim(now))
+        return max(1.0, min(self._limit / self._processes, self._limit - self._others.claim(now)))
+
+    def share(self, processes: int) -> None:
+        """So many processes, this one included, divide the limit among them."""
+        self._processes = max(1, processes)
 
     def wait(self, now: float) -> float:
         """0.0 where a permit is free, else the seconds after which asking again is worth it.

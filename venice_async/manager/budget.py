@@ -3,36 +3,11 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from attrs import frozen
+from venice_async.errors import BudgetExceededError
+from venice_async.jobs import JobRecord
+from venice_async.money import ZERO, Totals, totals_of
 
-from venice_async.errors import BudgetExceededError, Charge
-from venice_async.jobs import JobRecord, JobState
-
-ZERO = Decimal(0)
-
-
-@frozen(kw_only=True)
-class Totals:
-    """US dollars: spent for good, reserved for jobs that may still be charged, and given back by the server."""
-
-    spent_usd: Decimal = ZERO
-    reserved_usd: Decimal = ZERO
-    refunded_usd: Decimal = ZERO
-
-
-def totals_of(record: JobRecord) -> Totals:
-    """What one job holds of a budget. A price that is not known counts as nothing."""
-    price = record.price_usd or ZERO
-    if record.charge is Charge.REFUNDED:
-        return Totals(refunded_usd=price)
-    if record.charge is Charge.CHARGED:
-        return Totals(spent_usd=price)
-    if record.charge is Charge.UNVERIFIED:
-        # Until somebody knows better the money counts as gone; for UNKNOWN it is only held back.
-        return Totals(reserved_usd=price) if record.state is JobState.UNKNOWN else Totals(spent_usd=price)
-    if record.state.terminal or record.held_for == "budget":
-        return Totals()
-    return Totals(reserved_usd=price)
+__all__ = ["ZERO", "Budget", "Totals", "totals_of"]
 
 
 class Budget:

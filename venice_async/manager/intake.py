@@ -5,7 +5,7 @@ import hashlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -71,15 +71,15 @@ class Intake:
                 raise
         return None  # a quote is a courtesy: without a budget nothing depends on it
 
-    async def afford(self, requests: Sequence[VideoRequest]) -> None:
-        """Raises BudgetExceededError where these do not fit under the cap together. Reserves nothing."""
-        if self._budget.available_usd is not None:
-            self._budget.check(sum([(await self._prices.quote(request)).usd for request in requests], ZERO))
-
-    def check_places(self, keys: Iterable[str]) -> None:
-        """Raises what `claim` would for files of these keys, before the first of them is claimed."""
-        for key in keys:
+    async def check_all(self, new: Mapping[str, VideoRequest]) -> None:
+        """Raises for many jobs at once, by key, what `prepare` and `claim` would raise for one. Claims nothing."""
+        catalog = await self.catalog()
+        for request in new.values():
+            catalog.check(request)
+        for key in new:
             self._check_place(str(safe_destination(self._output_dir, f"{slug(key)}.mp4")))
+        if self._budget.available_usd is not None:
+            self._budget.check(sum([(await self._prices.quote(request)).usd for request in new.values()], ZERO))
 
     def claim(self, record: JobRecord) -> None:
         """Take the place on disk and in the budget, both or none.

@@ -15,6 +15,7 @@ from venice_async.errors import (
 )
 from venice_async.jobs import JobRecord, JobState, VideoFile, error_from_text
 from venice_async.manager.events import EventStream
+from venice_async.models import SeedanceConsent
 from venice_async.polling import Estimate
 
 RESTING = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED, JobState.UNKNOWN, JobState.HELD})
@@ -29,6 +30,8 @@ class JobOwner(Protocol):
     def events_of(self, job: "Job") -> EventStream: ...
 
     async def cancel(self, job: "Job") -> None: ...
+
+    async def give_consent(self, job: "Job", consent: SeedanceConsent) -> None: ...
 
 
 class Job:
@@ -101,6 +104,15 @@ class Job:
         """
         await self._owner.cancel(self)
 
+    async def give_consent(self, consent: SeedanceConsent) -> None:
+        """Go on with a job that is HELD for consent: the same body is sent again, with these confirmations.
+
+        **A person must have read the policy text** (`job.error.problem.policy_text`) and agree to each of
+        them; no program can do that. The refusal that asked for it charged nothing; what is sent now is an
+        ordinary paid call. Raises InvalidRequestError for any other job.
+        """
+        await self._owner.give_consent(self, consent)
+
     def __await__(self) -> Generator[Any, None, VideoFile]:
         return self._result().__await__()
 
@@ -136,6 +148,13 @@ class Job:
         self._closed = True
         self._broken = error
         self._wake()
+
+    def reopen(self) -> None:
+        """The manager goes on with the job after all: it can be awaited again."""
+        self._closed = False
+        self._broken = None
+        if self._rest is not None and not self.at_rest:
+            self._rest.clear()
 
     def _wake(self) -> None:
         if self._rest is not None:

@@ -5,34 +5,30 @@ import functools
 import os
 import random
 import warnings
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from venice_async.catalog import Catalog
 from venice_async.client import VeniceClient
-from venice_async.disk import DiskPool
 from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
-from venice_async.errors import ConfigurationError, ManagerClosedError, VeniceError
+from venice_async.errors import ConfigurationError, InvalidRequestError, ManagerClosedError, VeniceError
 from venice_async.governor import Kind
 from venice_async.jobs import Cleanup, JobRecord, JobState, present_state
 from venice_async.ledger import Ledger, SqliteLedger
-from venice_async.manager.budget import Budget, Totals
-from venice_async.manager.chores import Chores, to_its_end
-from venice_async.manager.cleaner import Cleaner
+from venice_async.manager.books import compared
+from venice_async.manager.budget import Totals
+from venice_async.manager.chores import to_its_end
+from venice_async.manager.decisions import Resolution
 from venice_async.manager.events import EventStream
-from venice_async.manager.follower import Follower
-from venice_async.manager.intake import Intake, keyed
+from venice_async.manager.intake import keyed
 from venice_async.manager.job import Job
-from venice_async.manager.learned import Learned
-from venice_async.manager.pump import Pump
-from venice_async.manager.roster import Roster
-from venice_async.manager.steward import Steward
-from venice_async.models import VideoRequest
-from venice_async.polling import Estimate, PollScheduler
-from venice_async.runner import Runner
+from venice_async.manager.rooms import Rooms
+from venice_async.models import SeedanceConsent, VideoRequest
+from venice_async.polling import Estimate
+from venice_async.reconcile import Finding
 
 
 class JobManager:
@@ -66,58 +62,25 @@ class JobManager:
         self._client = client
         self._clock = client.clock
         self._owns_client = False
-        self._ledger: Ledger = SqliteLedger(ledger) if isinstance(ledger, str | os.PathLike) else ledger
         self._drain = drain
-        self._rng = rng or random.Random()
-        self._budget = Budget(None if budget_usd is None else Decimal(str(budget_usd)))
-        self._intake = Intake(client, output_dir=Path(output_dir), overwrite=overwrite, budget=self._budget)
-        self._roster = Roster(self, on_record=self._intake.follow, on_completed=self._brought_home)
-        self._disk = DiskPool()
-        self._scheduler = PollScheduler(rng=self._rng)
-        self._runner = Runner(
-            client=client,
-            ledger=self._ledger,
-            disk=self._disk,
-            report=self._roster.report,
-            rng=self._rng,
-            overwrite=overwrite,
-            max_size=max_video_size,
-        )
-        self._follower = Follower(ledger=self._ledger, clock=self._clock, on_news=self._moved_elsewhere)
-        self._pump = self._made_pump(downloads)
-        self._steward = self._made_steward()
-        self._cleaner = Cleaner(self._runner, enabled=remote_cleanup)
         self._state = "new"
         self._broken: VeniceError | None = None
-        self._chores = Chores()
-        self._learned = Learned(ledger=self._ledger, scheduler=self._scheduler, clock=self._clock, chores=self._chores)
         self._closing: asyncio.Task[None] | None = None
-
-    def _made_pump(self, downloads: int) -> Pump:
-        return Pump(
-            clock=self._clock,
-            governor=self._client.governor,
-            runner=self._runner,
-            scheduler=self._scheduler,
-            jobs=self._roster,
+        self._rooms = rooms = Rooms(
+            self,
+            client,
+            ledger=SqliteLedger(ledger) if isinstance(ledger, str | os.PathLike) else ledger,
+            output_dir=Path(output_dir),
             downloads=downloads,
-            on_account_trouble=self._account_refused,
-            on_broken=self._follower.broke,
-            on_stopped=self._stopped,
+            cap_usd=None if budget_usd is None else Decimal(str(budget_usd)),
+            overwrite=overwrite,
+            max_video_size=max_video_size,
+            remote_cleanup=remote_cleanup,
+            rng=rng or random.Random(),
         )
-
-    def _made_steward(self) -> Steward:
-        return Steward(
-            ledger=self._ledger,
-            roster=self._roster,
-            runner=self._runner,
-            pump=self._pump,
-            budget=self._budget,
-            follower=self._follower,
-            governor=self._client.governor,
-            clock=self._clock,
-            enter=self._enter,
-        )
+        self._ledger, self._intake, self._budget = rooms.ledger, rooms.intake, rooms.budget
+        self._roster, self._pump, self._steward = rooms.roster, rooms.pump, rooms.steward
+        self._chores = rooms.chores
 
     @classmethod
     def from_env(cls) -> Self:
@@ -137,25 +100,29 @@ class JobManager:
         try:
             await self._ledger.open()
             self._state = "open"
-            await self._learned.load()
+            await self._ledger.join()
+            await self._rooms.learned.load()
             await self.resume()
         except BaseException:
             await self.aclose()
             raise
         self._pump.start()
-        self._cleaner.start()
+        self._rooms.lookout.start()
+        self._rooms.cleaner.start()
         return self
 
     async def resume(self) -> None:
         """Take on every job of the ledger: unfinished ones go on. Called on entry."""
         for job in await self._steward.take_on():
             self._intake.follow(job.record)
-            self._enter(job)
+            self.enter(job)
 
-    def _enter(self, job: Job) -> None:
+    def enter(self, job: Job) -> None:
         record = job.record
+        if record.owner != self._ledger.owner:
+            return  # another process works on it
         if record.state is JobState.COMPLETED and record.cleanup is Cleanup.PENDING:
-            self._cleaner.add(record)
+            self._rooms.cleaner.add(record)
         self._pump.enter(job, age=self._clock.since(record.queued_at) if record.queued_at else 0.0)
 
     async def submit(self, request: VideoRequest, *, key: str | None = None, output: str | None = None) -> Job:
@@ -189,18 +156,17 @@ class JobManager:
     async def _keep(self, job: Job) -> Job:
         """Make a claimed record durable; only then is it a job that goes on."""
         try:
-            kept = await self._ledger.add(job.record)
+            kept = await self._ledger.add(job.record, cap_usd=self._budget.cap_usd)
         except BaseException:
             self._forget(job)
             raise
         if kept.id == job.id:
-            self._roster.hub.emit(present_state(kept))
-            self._pump.enter(job)
+            self._roster.report(kept, present_state(kept))
+            self.enter(job)
             return job
         self._forget(job)  # another process on this ledger was first
-        self._intake.follow(kept)
-        self._follower.follow(theirs := self._roster.adopt(kept))
-        self._pump.enter(theirs)
+        theirs = self._roster.get(kept.id) or self._roster.adopt(kept)
+        self._intake.follow(theirs.record)
         return theirs
 
     async def catalog(self) -> Catalog:
@@ -216,12 +182,7 @@ class JobManager:
         before any of it is submitted, so that a mistake in the last one costs nothing.
         """
         wanted = keyed(requests)
-        new = [request for key, request in wanted.items() if self._roster.of_key(key) is None]
-        catalog = await self.catalog()
-        for request in new:
-            catalog.check(request)
-        self._intake.check_places(key for key in wanted if self._roster.of_key(key) is None)
-        await self._intake.afford(new)
+        await self._intake.check_all({key: each for key, each in wanted.items() if self._roster.of_key(key) is None})
         arrived: asyncio.Queue[Job] = asyncio.Queue()
         for job in await asyncio.gather(*(self.submit(request, key=key) for key, request in wanted.items())):
             job.watch(arrived.put_nowait)
@@ -244,12 +205,48 @@ class JobManager:
         """Jobs of which nobody can tell whether they were taken and charged. They are never sent again on their own."""
         return [job for job in self._roster if job.state is JobState.UNKNOWN]
 
+    async def reconcile(self, *, admin_key: str | None = None) -> list[Finding]:
+        """What the account's books say about each job of `unknown()`. Reads only: what to do, `resolve` is told.
+
+        The books (`GET /billing/usage-history`) take an admin key: the client's own, or `admin_key`, which is not
+        kept. Raises AuthenticationError or PermissionDeniedError for a key that may not read them.
+        """
+        return await compared(self._client, [job.record for job in self._roster], admin_key=admin_key)
+
     async def release(self, job: Job) -> None:
-        """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended."""
-        self._check_open()
-        await asyncio.shield(
-            self._chores.start_once(f"release {job.id}", functools.partial(self._steward.release, job))
+        """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended.
+
+        Raises BudgetExceededError where its price does not fit any more.
+        """
+        await self._chore(f"release {job.id}", functools.partial(self._steward.release, job))
+
+    async def resolve(
+        self,
+        job: Job | str,
+        resolution: Resolution | str,
+        *,
+        queue_id: str | None = None,
+        download_url: str | None = None,
+    ) -> Job:
+        """Say what became of a job that is UNKNOWN (a `Job`, its key or its id), and let it go on or end.
+
+        "adopt": it was taken under `queue_id` (a private model's video needs its `download_url` too), and
+        its video is brought home. "not_charged": it was not taken; it ends and its price is free again.
+        "charged": it was, and its queue_id cannot be found; it ends and the price counts as spent.
+        "resubmit": **it is sent again and may be paid twice**; the first price stays counted as spent.
+        The ledger keeps what was decided, and when.
+
+        Raises InvalidRequestError for a job that is not UNKNOWN, BudgetExceededError where paying
+        again does not fit under the budget, and DuplicateQueueIdError for a queue_id of another job.
+        """
+        found = self.get(job) if isinstance(job, str) else job
+        if found is None:
+            raise InvalidRequestError(f"There is no job {job!r}.", problems=(f"There is no job {job!r}.",))
+        decision = functools.partial(
+            self._steward.resolve, found, resolution, queue_id=queue_id, download_url=download_url
         )
+        await self._chore(f"resolve {found.id}", decision)
+        return found
 
     @property
     def totals(self) -> Totals:
@@ -259,36 +256,36 @@ class JobManager:
     @property
     def eta(self) -> Estimate | None:
         """Seconds from now until every queued job is ready: p50 and p90; None while that cannot be told."""
-        return self._scheduler.eta_all(now=self._clock.monotonic())
+        return self._rooms.scheduler.eta_all(now=self._clock.monotonic())
 
     def eta_of(self, job_id: str) -> Estimate | None:
-        return self._scheduler.eta(job_id, now=self._clock.monotonic())
+        return self._rooms.scheduler.eta(job_id, now=self._clock.monotonic())
 
     def events_of(self, job: Job) -> EventStream:
         return self._roster.listen(job)
 
     async def cancel(self, job: Job) -> None:
         if not job.state.terminal:
-            self._check_open()
-            await asyncio.shield(
-                self._chores.start_once(f"cancel {job.id}", functools.partial(self._steward.cancel, job))
-            )
+            await self._chore(f"cancel {job.id}", functools.partial(self._steward.cancel, job))
 
-    def _brought_home(self, record: JobRecord) -> None:
+    async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:
+        await self._chore(f"release {job.id}", functools.partial(self._steward.give_consent, job, consent))
+
+    async def _chore(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do it in a task of our own: a cancelled caller leaves nothing half-way."""
+        self._check_open()
+        await asyncio.shield(self._chores.start_once(name, work))
+
+    def brought_home(self, record: JobRecord) -> None:
         if record.cleanup is Cleanup.PENDING:
-            self._cleaner.add(record)
-        self._learned.soon()
+            self._rooms.cleaner.add(record)
+        self._rooms.learned.soon()
 
-    def _account_refused(self, reason: str, error: VeniceError) -> None:
-        for job_id in self._pump.hold_pending():
-            self._chores.start(self._steward.hold(self._roster[job_id], reason, error))
+    def account_refused(self, reason: str, error: VeniceError) -> None:
+        jobs = [self._roster[job_id] for job_id in self._pump.hold_pending()]
+        self._chores.start(self._steward.hold(jobs, reason, error))
 
-    def _moved_elsewhere(self, job: Job, record: JobRecord) -> None:
-        self._pump.leave(job)
-        self._roster.report(record, present_state(record))
-        self._pump.enter(job)
-
-    def _stopped(self, error: Exception) -> None:
+    def stopped(self, error: Exception) -> None:
         """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""
         self._broken = VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again.")
         self._pump.halt()
@@ -319,7 +316,7 @@ class JobManager:
                 await self._wind_up()
         finally:
             await self._ledger.aclose()
-            self._disk.close()
+            self._rooms.disk.close()
             self._roster.close()
             self._roster.hub.end()
             if self._owns_client:
@@ -327,10 +324,10 @@ class JobManager:
 
     async def _wind_up(self) -> None:
         await self._pump.aclose(drain=self._drain)
-        await self._follower.aclose()
         await self._chores.finish()
-        await self._cleaner.aclose()
-        await self._learned.save()
+        await self._rooms.lookout.aclose()
+        await self._rooms.cleaner.aclose()
+        await self._rooms.learned.save()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -344,7 +341,8 @@ class JobManager:
     def __repr__(self) -> str:
         waiting, queueing, polling = self._pump.counts
         retrieves = self._client.governor.budgets[Kind.RETRIEVE]
+        in_flight = len(self._rooms.scheduler)
         return (
-            f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {len(self._scheduler)} in flight, "
+            f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {in_flight} in flight, "
             f"{polling} asking or downloading, {retrieves.used(self._clock.monotonic())}/{retrieves.limit} retrieves>"
         )

@@ -39,7 +39,8 @@ class Pump:
 
     Each request it starts is a task of its own that belongs to the pump, so that no caller's
     cancellation reaches it. A retrieve may turn out to be the whole file, so it needs a free
-    download slot from the start.
+    download slot from the start. While `may_start` says no, nothing is started: other processes may
+    have taken these jobs for abandoned.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Pump:
         scheduler: PollScheduler,
         jobs: JobTable,
         downloads: int,
+        may_start: Callable[[], bool],
         on_account_trouble: Callable[[str, VeniceError], None],
         on_broken: Callable[[Job, Exception], None],
         on_stopped: Callable[[Exception], None],
@@ -61,6 +63,7 @@ class Pump:
         self._scheduler = scheduler
         self._jobs = jobs
         self._slots = downloads
+        self._may_start = may_start
         self._on_account_trouble = on_account_trouble
         self._on_broken = on_broken
         self._on_stopped = on_stopped
@@ -106,6 +109,9 @@ class Pump:
         self._failing.discard(job.id)
         if job.id in self._scheduler:
             self._scheduler.discard(job.id)
+        if any(entry[2] == job.id for entry in self._ready_again):
+            self._ready_again = [entry for entry in self._ready_again if entry[2] != job.id]
+            heapq.heapify(self._ready_again)
 
     def hold_pending(self) -> list[str]:
         """Take every job out of the line for paid calls."""
@@ -123,6 +129,8 @@ class Pump:
             wait = self._admission.wait(now := self._clock.monotonic())
             if wait <= 0:
                 wait = max(self._gates[Kind.QUEUE].wait(now), self._governor.wait(Kind.QUEUE))
+            if not self._may_start():
+                wait = max(wait, _RECHECK)
             if wait > 0:
                 await self._queue_alarm.wait(wait)
             elif self._gates[Kind.QUEUE].allows(now) and (job_id := self._admission.pick(now)) is not None:
@@ -131,6 +139,8 @@ class Pump:
     async def _poll_loop(self) -> None:
         while True:
             wait = self._poll_wait(now := self._clock.monotonic())
+            if not self._may_start():
+                wait = max(wait, _RECHECK)
             if wait > 0:
                 await self._poll_alarm.wait(wait)
             elif (job_id := self._next_poll(now)) is not None:

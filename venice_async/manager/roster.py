@@ -53,7 +53,10 @@ class Roster:
 
     def report(self, record: JobRecord, event: JobEvent | None) -> None:
         """The latest record of a job, and what happened to it."""
-        job = self._jobs[record.id]
+        job = self._jobs.get(record.id)
+        if job is None:  # one of another process on this ledger
+            job = self.adopt(record)
+            self._on_record(record)
         moved = job.state is not record.state
         if job.record is not record:
             self._on_record(record)

@@ -1,53 +1,63 @@
-"""Jobs from outside their own course: found in the ledger at a start, or changed by a person's decision."""
+"""Jobs from outside their own course: found in the ledger, left by another process, or changed by a person."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from venice_async.clock import Clock
 from venice_async.errors import BudgetExceededError, LedgerError, VeniceError
 from venice_async.governor import Governor, Kind
-from venice_async.jobs import JobRecord, JobState, present_state
-from venice_async.ledger import Ledger
+from venice_async.jobs import ACTIVE, JobRecord, JobState, present_state
+from venice_async.ledger.protocol import News
 from venice_async.manager.budget import Budget
-from venice_async.manager.follower import Follower
+from venice_async.manager.decisions import Resolution, consented, decided, released
 from venice_async.manager.job import Job
 from venice_async.manager.pump import Pump
 from venice_async.manager.roster import Roster
+from venice_async.models import SeedanceConsent
+from venice_async.recorder import Recorder
+from venice_async.recovery import Recovery
 from venice_async.runner import Runner
 
 
 class Steward:
-    """Takes jobs on at a start, and cancels, releases and holds them.
+    """Takes jobs on at a start and from processes that are gone, and carries out what a person decides.
 
-    A restart must neither outrun the limits nor the budget of the run before. `cancel` and `release`
-    want a task of the manager's, so that a cancelled caller leaves nothing half-way.
+    A restart must neither outrun the limits nor the budget of the run before. What changes a job
+    wants a task of the manager's, so that a cancelled caller leaves nothing half-way.
     """
 
     def __init__(
         self,
         *,
-        ledger: Ledger,
+        recorder: Recorder,
+        recovery: Recovery,
         roster: Roster,
         runner: Runner,
         pump: Pump,
         budget: Budget,
-        follower: Follower,
         governor: Governor,
-        clock: Clock,
         enter: Callable[[Job], None],
+        on_broken: Callable[[Job, Exception], None],
     ) -> None:
-        self._ledger = ledger
+        self._recorder = recorder
+        self._ledger = recorder.ledger
+        self._clock = recorder.clock
+        self._recovery = recovery
         self._roster = roster
         self._runner = runner
         self._pump = pump
         self._budget = budget
-        self._follower = follower
         self._governor = governor
-        self._clock = clock
         self._enter = enter
+        self._on_broken = on_broken
 
     async def take_on(self) -> list[Job]:
         """Every job of the ledger that is not known yet, oldest first, in a state from which it can go on."""
-        records = [record for record in await self._ledger.records() if self._roster.get(record.id) is None]
+        known = {job.id for job in self._roster}
+        news = await self._ledger.look()  # claims what no living process works on
+        self._governor.share(news.owners)
+        await self._take_answers()
+        records = [record for record in await self._ledger.records() if record.id not in known]
         self._recall(records)
         jobs = [await self._adopted(record) for record in records]
         await self._hold_what_is_too_much(jobs)
@@ -63,17 +73,12 @@ class Steward:
     async def _adopted(self, record: JobRecord) -> Job:
         job = self._roster.adopt(record)
         self._budget.follow(record)
-        if record.state.terminal:
-            return job
-        try:
-            await self._runner.recover(record)
-        except LedgerError:
-            current = await self._ledger.get(record.id)
-            if current is None or current.version == record.version:
-                raise
-            self._roster.report(current, present_state(current))  # another process has it in hand
-            self._follower.follow(job)
+        if self._is_ours(record):
+            await self._recovery.recover(record)
         return job
+
+    def _is_ours(self, record: JobRecord) -> bool:
+        return record.owner == self._ledger.owner and record.state in ACTIVE
 
     async def _hold_what_is_too_much(self, jobs: Sequence[Job]) -> None:
         """With a smaller budget than before, the newest jobs that were not sent yet wait for a person."""
@@ -81,21 +86,59 @@ class Steward:
             available = self._budget.available_usd
             if available is None:
                 return
-            if job.state is JobState.PENDING and (available < 0 or job.record.price_usd is None):
+            unsent = job.state is JobState.PENDING and self._is_ours(job.record)
+            if unsent and (available < 0 or job.record.price_usd is None):
                 message = f"It does not fit under the budget of ${self._budget.cap_usd:.2f}."
                 error = BudgetExceededError(message, needed_usd=job.record.price_usd)
                 await self._runner.hold(job.record, "budget", error)
+
+    async def heed(self, news: News) -> None:
+        """What other processes changed, and jobs that became ours because theirs is gone."""
+        self._governor.share(news.owners)
+        if any(self._is_ours(record) for record in news.changed):
+            await self._take_answers()
+        for record in news.changed:
+            await self._go_on_from(await self._recorder.current(record))
+
+    async def mend(self, job: Job) -> None:
+        """Go on with a job whose record could not be written. Raises LedgerError where it still cannot."""
+        await self._take_answers()
+        await self._go_on_from(await self._recorder.current(job.record))
+
+    async def _go_on_from(self, record: JobRecord) -> None:
+        job = self._roster.get(record.id)
+        if job is not None:
+            self._pump.leave(job)
+        self._roster.report(record, None if job and job.state is record.state else present_state(record))
+        job = self._roster[record.id]
+        if self._is_ours(record):
+            await self._recovery.recover(record)
+            job.reopen()
+            self._enter(job)
+
+    async def _take_answers(self) -> None:
+        """Paid answers that a ledger could not take when they came: they outrank whatever the record says."""
+        taken = []
+        for answer in await self._ledger.kept():
+            with contextlib.suppress(LedgerError):  # it stays kept
+                record = await self._recovery.take_answer(answer)
+                taken.append(answer)
+                self._enter(self._roster[record.id])
+        if taken:
+            await self._ledger.drop_kept(taken)
 
     async def cancel(self, job: Job) -> None:
         """Stop waiting; a paid call that is on its way is let to its end first."""
         self._pump.leave(job)
         await self._pump.stop(job)
+        with contextlib.suppress(LedgerError):
+            await self._take_answers()
         self._pump.leave(job)
-        record = await self._ledger.get(job.id) or job.record
+        record = await self._recorder.current(job.record)
         if record.version != job.record.version:  # its last write was done though its writer was stopped
             self._roster.report(record, present_state(record))
-        if not record.state.terminal:
-            record = await self._runner.recover(record)
+        if self._is_ours(record):
+            record = await self._recovery.recover(record)
         if not record.state.terminal:
             await self._runner.cancel(record)
 
@@ -103,19 +146,30 @@ class Steward:
         """Let a held job go on. Raises BudgetExceededError where it was held for the budget and still does not fit."""
         if job.state is not JobState.HELD:
             return
-        if job.record.held_for == "budget":
-            self._budget.reserve(job.id, job.record.price_usd)
-        try:
-            await self._runner.release(job.record)
-        except BaseException:
-            self._budget.follow(job.record)
-            raise
+        await self._decided(job, released(job.record))
         self._pump.reopen()
         self._enter(job)
 
-    async def hold(self, job: Job, reason: str, error: VeniceError) -> None:
-        """Let a job wait for a person, because the account was refused."""
-        try:
-            await self._runner.hold(job.record, reason, error)
-        except LedgerError as broken:
-            self._follower.broke(job, broken)
+    async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:
+        """Send a job that is held for consent again, with a person's confirmations."""
+        await self._decided(job, consented(job.record, consent, now=self._clock.wall()))
+        self._enter(job)
+
+    async def resolve(
+        self, job: Job, resolution: Resolution | str, *, queue_id: str | None, download_url: str | None
+    ) -> None:
+        """Carry out what a person found out about an UNKNOWN job. Raises as `decisions.decide` does."""
+        now = self._clock.wall()
+        await self._decided(job, decided(job.record, resolution, queue_id=queue_id, download_url=download_url, now=now))
+        self._enter(job)
+
+    async def _decided(self, job: Job, changes: dict[str, Any]) -> None:
+        await self._recorder.move(job.record, cap_usd=self._budget.cap_usd, **changes)
+
+    async def hold(self, jobs: Iterable[Job], reason: str, error: VeniceError) -> None:
+        """Let jobs wait for a person, because the account was refused."""
+        for job in jobs:
+            try:
+                await self._runner.hold(job.record, reason, error)
+            except LedgerError as broken:
+                self._on_broken(job, broken)

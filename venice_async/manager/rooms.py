@@ -1,0 +1,124 @@
+"""How the rooms of a JobManager's house are put together; what each does stands in itself."""
+
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+from venice_async.client import VeniceClient
+from venice_async.disk import DiskPool
+from venice_async.download import Overwrite
+from venice_async.errors import VeniceError
+from venice_async.jobs import JobRecord
+from venice_async.ledger import Ledger
+from venice_async.manager.budget import Budget
+from venice_async.manager.chores import Chores
+from venice_async.manager.cleaner import Cleaner
+from venice_async.manager.intake import Intake
+from venice_async.manager.job import Job, JobOwner
+from venice_async.manager.learned import Learned
+from venice_async.manager.lookout import Lookout
+from venice_async.manager.pump import Pump
+from venice_async.manager.roster import Roster
+from venice_async.manager.steward import Steward
+from venice_async.polling import PollScheduler
+from venice_async.recorder import Recorder
+from venice_async.recovery import Recovery
+from venice_async.runner import Runner
+
+
+class Landlord(JobOwner, Protocol):
+    """What the rooms tell their manager."""
+
+    def enter(self, job: Job) -> None: ...
+
+    def brought_home(self, record: JobRecord) -> None: ...
+
+    def account_refused(self, reason: str, error: VeniceError) -> None: ...
+
+    def stopped(self, error: Exception) -> None: ...
+
+
+class Rooms:
+    """Everything that one manager owns, from the ledger up."""
+
+    def __init__(
+        self,
+        landlord: Landlord,
+        client: VeniceClient,
+        *,
+        ledger: Ledger,
+        output_dir: Path,
+        downloads: int,
+        cap_usd: Decimal | None,
+        overwrite: Overwrite,
+        max_video_size: int,
+        remote_cleanup: bool,
+        rng: random.Random,
+    ) -> None:
+        self._landlord = landlord
+        self._client = client
+        self.ledger = ledger
+        self.chores = Chores()
+        self.budget = Budget(cap_usd)
+        self.intake = Intake(client, output_dir=output_dir, overwrite=overwrite, budget=self.budget)
+        self.roster = Roster(landlord, on_record=self.intake.follow, on_completed=landlord.brought_home)
+        self.disk = DiskPool()
+        self.scheduler = PollScheduler(rng=rng)
+        self._recorder = Recorder(ledger=ledger, clock=client.clock, report=self.roster.report)
+        self._recovery = Recovery(recorder=self._recorder, disk=self.disk, overwrite=overwrite)
+        self._runner = Runner(
+            client=client,
+            recorder=self._recorder,
+            recovery=self._recovery,
+            disk=self.disk,
+            rng=rng,
+            overwrite=overwrite,
+            max_size=max_video_size,
+        )
+        self.pump = self._pump(downloads, on_broken=self._broke)
+        self.steward = self._steward()
+        self.lookout = self._lookout()
+        self.cleaner = Cleaner(self._runner, enabled=remote_cleanup)
+        self.learned = Learned(ledger=ledger, scheduler=self.scheduler, clock=client.clock, chores=self.chores)
+
+    def _broke(self, job: Job, error: Exception) -> None:
+        self.lookout.broke(job, error)
+
+    def _pump(self, downloads: int, *, on_broken: Callable[[Job, Exception], None]) -> Pump:
+        return Pump(
+            clock=self._client.clock,
+            governor=self._client.governor,
+            runner=self._runner,
+            scheduler=self.scheduler,
+            jobs=self.roster,
+            downloads=downloads,
+            may_start=lambda: self.ledger.lease_valid,
+            on_account_trouble=self._landlord.account_refused,
+            on_broken=on_broken,
+            on_stopped=self._landlord.stopped,
+        )
+
+    def _steward(self) -> Steward:
+        return Steward(
+            recorder=self._recorder,
+            recovery=self._recovery,
+            roster=self.roster,
+            runner=self._runner,
+            pump=self.pump,
+            budget=self.budget,
+            governor=self._client.governor,
+            enter=self._landlord.enter,
+            on_broken=self._broke,
+        )
+
+    def _lookout(self) -> Lookout:
+        return Lookout(
+            ledger=self.ledger,
+            clock=self._client.clock,
+            on_news=self.steward.heed,
+            mend=self.steward.mend,
+            emit=self.roster.hub.emit,
+            on_stopped=self._landlord.stopped,
+        )
