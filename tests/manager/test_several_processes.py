@@ -1,0 +1,160 @@
+"""Managers that share a ledger, as processes of one machine do."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from harness import HeldLedger, World, video_request, virtual
+
+from venice_async.emulator.faults import SlowFault
+from venice_async.emulator.manual_clock import ManualClock
+from venice_async.errors import BudgetExceededError, StaleRecordError
+from venice_async.governor import Kind
+from venice_async.jobs import JobState
+from venice_async.ledger import Ledger, SqliteLedger
+from venice_async.ledger.leases import LEASE
+from venice_async.manager import JobManager
+from venice_async.manager.job import Job
+
+
+class Machine:
+    """One ledger file; processes on it whose lease is measured by a clock that the test moves."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.now = 1_000.0
+
+    def ledger(self) -> Ledger:
+        assert isinstance(self.world.clock, ManualClock)
+        ledger = SqliteLedger(self.world.folder / "jobs.sqlite3", wall=lambda: self.now, monotonic=lambda: self.now)
+        return HeldLedger(ledger, self.world.clock)  # type: ignore[return-value]
+
+    def manager(self, **options: Any) -> JobManager:
+        return self.world.manager(ledger=self.ledger(), **options)
+
+    async def stop(self, jobs: JobManager) -> None:
+        """As SIGSTOP does it: no sign of life any more."""
+        lookout = jobs._rooms.lookout
+        await lookout.aclose()
+        self.now += LEASE + 1.0
+
+    def go_on(self, jobs: JobManager) -> None:
+        """As SIGCONT does it."""
+        jobs._rooms.lookout.start()
+
+
+async def state(job: Job, wanted: JobState) -> None:
+    """Until the job has been in a state."""
+    async for event in job.events():
+        if getattr(event, "state", None) is wanted:
+            return
+
+
+@virtual(faults=[SlowFault(endpoints=("queue",), delay=60.0)])
+async def test_a_stopped_process_loses_its_jobs_and_no_money(world: World) -> None:
+    """Its paid call was taken for lost; when it wakes up and the answer is there, the ledger knows better."""
+    machine = Machine(world)
+    async with machine.manager() as ours:
+        job = await ours.submit(video_request(), key="scene")
+        await state(job, JobState.QUEUEING)
+        await machine.stop(ours)
+        async with machine.manager() as theirs:
+            assert [each.key for each in theirs.unknown()] == ["scene"]
+            await world.clock.sleep(70.0)
+            same = theirs.get("scene")
+            assert same is not None
+            video = await same
+            machine.go_on(ours)
+            assert await job == video
+            assert video.queue_id == world.emulator.jobs[0].queue_id
+    assert len(world.emulator.charges) == 1
+
+
+@virtual()
+async def test_a_stopped_process_starts_nothing_before_it_has_looked(world: World) -> None:
+    """Others have its jobs: it sends no paid call and asks for no video, and then follows them."""
+    machine = Machine(world)
+    async with machine.manager() as ours:
+        jobs = [await ours.submit(video_request(number), key=f"scene-{number}") for number in range(30)]
+        await state(jobs[0], JobState.QUEUED)
+        await machine.stop(ours)
+        seen = len(world.emulator.requests)
+        await world.clock.sleep(100.0)
+        assert len(world.emulator.requests) - seen <= 5  # what was in flight already
+        async with machine.manager() as theirs:
+            machine.go_on(ours)
+            await asyncio.gather(*theirs.jobs())
+            await asyncio.gather(*jobs)
+            assert {job.record.owner for job in jobs} == {theirs._ledger.owner}
+    assert len(world.emulator.charges) == 30
+
+
+@virtual()
+async def test_who_is_left_goes_on_with_the_jobs_of_who_is_gone(world: World) -> None:
+    """Without being started again, and within seconds."""
+    machine = Machine(world)
+    async with machine.manager() as left:
+        async with machine.manager() as gone:
+            await asyncio.gather(*(gone.submit(video_request(number), key=f"{number}") for number in range(5)))
+        assert [job.state for job in gone.jobs()] != [JobState.COMPLETED] * 5
+        await world.clock.sleep(2.0)
+        assert len(left.jobs()) == 5
+        await asyncio.gather(*left.jobs())
+    assert len(world.emulator.charges) == 5
+
+
+@virtual()
+async def test_the_limits_are_shared(world: World) -> None:
+    """Two processes with work to do take half of a minute's requests each."""
+    machine = Machine(world)
+    one, two = world.client(), world.client()
+    async with machine.manager(client=one) as first, machine.manager(client=two) as second:
+        alone = one.governor.budgets[Kind.QUEUE].available(world.clock.monotonic())
+        for number in range(30):
+            await first.submit(video_request(number))
+            await second.submit(video_request(100 + number))
+        await world.clock.sleep(5.0)
+        shared = [client.governor.budgets[Kind.QUEUE].available(world.clock.monotonic()) for client in (one, two)]
+        await asyncio.gather(*first.jobs(), *second.jobs())
+    assert alone == 40.0
+    assert shared == [20.0, 20.0]
+    assert world.count("queue", status=429) == 0
+    assert len(world.emulator.charges) == 60
+
+
+@virtual()
+async def test_the_budget_is_one_for_all(world: World) -> None:
+    """Whoever comes second finds the money taken, in whatever order the two commit."""
+    machine = Machine(world)
+    price = Decimal("0.10")
+    async with machine.manager(budget_usd="0.50") as first, machine.manager(budget_usd="0.50") as second:
+        wanted = [jobs.submit(video_request(n), key=f"{n}") for n, jobs in enumerate([first, second] * 5)]
+        results = await asyncio.gather(*wanted, return_exceptions=True)
+        taken = [each for each in results if isinstance(each, Job)]
+        assert [type(each) for each in results if each not in taken] == [BudgetExceededError] * 5
+        await asyncio.gather(*taken)
+        await world.clock.sleep(2.0)
+        assert first.totals == second.totals
+        assert first.totals.spent_usd == 5 * price
+    assert len(world.emulator.charges) == 5
+
+
+@virtual(faults=[SlowFault(endpoints=("queue",), delay=60.0)])
+async def test_another_process_may_cancel_what_is_not_being_paid(world: World) -> None:
+    """A paid call on its way is its owner's alone; whatever waits can be called off by anybody."""
+    machine = Machine(world)
+    async with machine.manager() as ours:
+        jobs = [await ours.submit(video_request(number), key=f"{number}") for number in range(5)]
+        await state(jobs[0], JobState.QUEUEING)
+        async with machine.manager() as theirs:
+            paying, waiting = theirs.get("0"), theirs.get("4")
+            assert paying is not None
+            assert waiting is not None
+            with pytest.raises(StaleRecordError, match="worked on by somebody else"):
+                await paying.cancel()
+            await waiting.cancel()
+        await world.clock.sleep(300.0)
+        assert jobs[4].state is JobState.CANCELLED
+        await asyncio.gather(*jobs[:4])
+    assert len(world.emulator.charges) == 4
