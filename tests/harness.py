@@ -19,6 +19,7 @@ from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.manager.events import EventStream
 from venice_async.manager.job import Job
+from venice_async.manager.streaming import JobStream
 from venice_async.models import SeedanceConsent, VideoRequest
 from venice_async.polling import Estimate
 
@@ -70,6 +71,9 @@ class Owner:
 
     async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:
         del job, consent
+
+    def open_stream(self, job: Job) -> JobStream:
+        raise NotImplementedError
 
 
 class HeldLedger:

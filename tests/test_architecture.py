@@ -15,13 +15,16 @@ ROOT = Path(venice_async.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
-        "errors models clock backoff limits polling",
-        "mp4 links naming decoding alarm disk jobs auth wire",
-        "resolver download media catalog money",
-        "governor ledger transport verdicts",
+        "errors models clock backoff limits polling lowwater plausible",
+        "mp4 links naming decoding alarm disk jobs auth wire builders",
+        "resolver arrival media catalog money mp4_stream charges",
+        "media_checks sending",
+        "governor ledger transport verdicts download reconcile",
         "bodies",
-        "exchanger",
-        "client",
+        "exchanger streams",
+        "billing",
+        "client recorder",
+        "recovery outlet",
         "runner",
         "manager",
         "emulator",
@@ -35,12 +38,11 @@ KEEPERS = {
     "cattrs": {"wire.structure", "wire.stored"},
     "anyio": {"clock"},
     "aiofiles": {"download"},
-    "aiosqlite": {"ledger.sqlite"},
     "av": {"emulator.clips"},
     "pytest": {"emulator.pytest_plugin"},
 }
 """Third parties and the modules that may know them. attrs is everywhere; rich and cyclopts are the command line's."""
-HEAVY = ("aiohttp", "cattrs", "anyio", "aiofiles", "aiosqlite", "av", "rich", "cyclopts", "yarl", "pytest")
+HEAVY = ("aiohttp", "cattrs", "anyio", "aiofiles", "sqlite3", "av", "rich", "cyclopts", "yarl", "pytest")
 
 MOST_LINES = 350
 MOST_BODY_LINES = 40

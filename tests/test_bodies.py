@@ -1,5 +1,6 @@
 """Bodies of answers: small ones whole under a cap, a video as it arrives."""
 
+import itertools
 import json
 from collections.abc import AsyncIterator
 
@@ -77,8 +78,25 @@ class TestWhole:
         with pytest.raises(UnexpectedReplyError):
             await whole_body(Chunks(b"x" * 11), cap=10)
 
+    @pytest.mark.parametrize(("within", "whole"), [(3.0, True), (2.0, False)])
+    async def test_a_dripping_body_is_given_up(self, *, within: float, whole: bool) -> None:
+        """What came stays in `into`; one that always brings another byte does not go on for ever."""
+        partial, ticks = bytearray(), itertools.count()
+        reading = whole_body(Chunks(b"a", b"b", b"c"), into=partial, within=within, now=lambda: float(next(ticks)))
+        if whole:
+            assert await reading == b"abc"
+        else:
+            with pytest.raises(ReplyLostError, match="so slowly"):
+                await reading
+            assert partial == b"abc"
+
 
 class TestErrorBody:
+    async def test_a_dripping_one_is_taken_as_far_as_it_came(self) -> None:
+        """Time is up after the second piece."""
+        instants = iter([0.0, 1.0, 1000.0])
+        assert await error_body(Chunks(b"a", b"b", b"c"), now=lambda: next(instants)) == b"ab"
+
     async def test_a_cut_or_endless_one_is_taken_as_far_as_it_came(self) -> None:
         """The status alone already decides."""
         assert await error_body(Chunks(b'{"error"', cut=True)) == b'{"error"'
@@ -137,6 +155,20 @@ class TestRetrieved:
         """It can be asked for again."""
         with pytest.raises(ReplyLostError):
             await retrieved(Chunks(*pieces, cut=True))
+
+    @pytest.mark.parametrize("pieces", [bytewise(PROCESSING[:10]), bytewise(PROCESSING)], ids=["start", "rest"])
+    async def test_a_dripping_status_is_given_up(self, pieces: tuple[bytes, ...]) -> None:
+        """Before and after it is known for a status."""
+        ticks = itertools.count()
+        with pytest.raises(ReplyLostError, match="so slowly"):
+            await retrieved(Chunks(*pieces), within=len(pieces) - 2, now=lambda: float(next(ticks)))
+
+    async def test_a_video_has_all_the_time(self) -> None:
+        """Once it is known for a video, how long it takes is for whoever writes it to judge."""
+        ticks = itertools.count()
+        answer = await retrieved(Chunks(*bytewise(MP4)), within=20, now=lambda: float(next(ticks)))
+        assert isinstance(answer, VideoBody)
+        assert b"".join([chunk async for chunk in answer]) == MP4
 
     async def test_a_cut_video_raises_while_it_is_read(self) -> None:
         """What came before is handed on first."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import hashlib
 import os
 import stat
 import threading
@@ -21,6 +22,15 @@ async def test_work_runs_on_the_pools_own_threads() -> None:
     with DiskPool() as pool:
         name = await pool.run(lambda: threading.current_thread().name)
     assert name.startswith("venice-disk")
+
+
+def test_writers_share_the_memory() -> None:
+    """Few collect large blocks, many small ones, and hops never become smaller than a MiB."""
+    with DiskPool() as pool:
+        sizes = []
+        for pool.writers in (0, 1, 4, 8, 16, 1000):
+            sizes.append(pool.block_size() / 2**20)
+    assert sizes == [4, 4, 4, 2, 1, 1]
 
 
 async def test_results_and_errors_come_through() -> None:
@@ -109,6 +119,49 @@ def test_a_file_where_a_folder_is_due_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         disk.clear_way(tmp_path / "file" / "part")
+
+
+def test_free_space_is_known_before_the_folder_is(tmp_path: Path) -> None:
+    """A folder that is not made yet will be on the disk of the nearest one that is."""
+    free = disk.free_bytes(tmp_path / "not" / "yet")
+    assert free > 0
+    (tmp_path / "file").write_bytes(b"")
+    assert disk.free_bytes(tmp_path / "file" / "below") > 0
+
+
+@pytest.mark.parametrize(("free", "fits"), [(1_000, True), (999, False), (0, False)])
+def test_a_shortage_is_said(*, free: int, fits: bool) -> None:
+    """What is due and what must stay free both count; the sentence gives the three figures."""
+    sentence = disk.shortage(free=free * 2**20, needed=600 * 2**20, spare=400 * 2**20)
+    assert (sentence is None) == fits
+    if sentence is not None:
+        assert sentence == f"The disk has {free:,} MiB free, but 600 MiB are due and 400 MiB must stay free."
+
+
+def test_a_file_is_rewound(tmp_path: Path) -> None:
+    """What is behind the mark goes, what is before it is hashed, however large."""
+    path, data = tmp_path / "part", bytes(range(256)) * 10_000
+    path.write_bytes(data)
+    digest = hashlib.sha256()
+    with path.open("r+b") as file:
+        disk.rewind(file.fileno(), 2_000_000, digest)
+    assert path.read_bytes() == data[:2_000_000]
+    assert digest.digest() == hashlib.sha256(data[:2_000_000]).digest()
+
+
+def test_a_file_that_shrank_is_not_rewound(tmp_path: Path) -> None:
+    """There is nothing to go on from, and nothing is made up."""
+    path = tmp_path / "part"
+    path.write_bytes(b"12345")
+    with path.open("r+b") as file, pytest.raises(OSError, match="shorter than it was"):
+        disk.rewind(file.fileno(), 6, hashlib.sha256())
+    assert path.read_bytes() == b"12345"
+
+
+def test_allocation_may_be_eased_again_and_again() -> None:
+    """It keeps no state of its own."""
+    disk.ease_allocation()
+    disk.ease_allocation()
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])

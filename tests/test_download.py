@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import mp4_layouts as layouts
 import pytest
 
+from venice_async.arrival import Slowest
 from venice_async.disk import DiskPool
-from venice_async.download import Overwrite, PartFile, matches, publish, receive, sha256_of
+from venice_async.download import Overwrite, PartFile, kept_bytes, matches, publish, receive, sha256_of
 from venice_async.errors import (
     Charge,
     DestinationExistsError,
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.anyio
 _T = TypeVar("_T")
 
 VIDEO = layouts.index_last(padding=2_500_000)
-"""Large enough for three blocks, so that writes happen before and after the transfer ends."""
+"""Large enough for three blocks of a MiB, so that writes happen before and after the transfer ends."""
 
 
 async def pieces(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
@@ -53,6 +54,20 @@ def pool() -> Iterable[DiskPool]:
 
 async def received(folder: Path, pool: DiskPool, *, name: str = ".video.part", data: bytes = VIDEO) -> PartFile:
     return await receive(pieces(data), folder / name, pool=pool, expected_size=len(data))
+
+
+async def test_the_pool_knows_how_many_write(tmp_path: Path, pool: DiskPool) -> None:
+    """Each open part counts, and none is forgotten, however its transfer ends."""
+    counts: list[int] = []
+
+    def note(_received: int, _total: int | None) -> None:
+        counts.append(pool.writers)
+
+    await receive(pieces(VIDEO), tmp_path / "a", pool=pool, expected_size=None, on_progress=note)
+    with pytest.raises(IncompleteDownloadError):
+        await receive(pieces(VIDEO[:99]), tmp_path / "b", pool=pool, expected_size=100, on_progress=note)
+    assert set(counts) == {1}
+    assert pool.writers == 0
 
 
 @pytest.mark.parametrize("size", [1_000, 65_536, 1_048_576, 10_000_000])
@@ -198,12 +213,15 @@ class FailingExecutor(ThreadPoolExecutor):
 
 
 class PoolOf(DiskPool):
-    """A pool on a given executor."""
+    """A pool on a given executor, with small blocks."""
 
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         super().__init__()
         self.executor.shutdown()
         self.executor = executor
+
+    def block_size(self) -> int:
+        return 2**20
 
 
 OPERATIONS = 9
@@ -238,6 +256,9 @@ class CancellingPool(DiskPool):
         self.count = 0
         self._cancel_at = cancel_at
         self._times = times
+
+    def block_size(self) -> int:
+        return 2**20
 
     async def finish(self, operation: Awaitable[_T]) -> _T:
         self.count += 1
@@ -279,6 +300,119 @@ async def test_cancellation_between_chunks_leaves_nothing(tmp_path: Path, pool: 
     assert names(tmp_path) == set()
 
 
+async def broken(error: BaseException, length: int = 2_000_000) -> AsyncIterator[bytes]:
+    """A transfer that breaks after so many bytes."""
+    async for piece in pieces(VIDEO[:length]):
+        yield piece
+    raise error
+
+
+async def test_a_drip_is_given_up(tmp_path: Path, pool: DiskPool) -> None:
+    """A sender that always has one more byte does not hold its place for ever."""
+    ticks = itertools.count()
+
+    async def dripping() -> AsyncIterator[bytes]:
+        for byte in itertools.cycle(VIDEO[:1000]):
+            yield bytes([byte])
+
+    with pytest.raises(IncompleteDownloadError, match="stalled"):
+        await receive(
+            dripping(),
+            tmp_path / "part",
+            pool=pool,
+            expected_size=None,
+            now=lambda: float(next(ticks)),
+            slowest=Slowest(),
+        )
+    assert next(ticks) < 100
+    assert names(tmp_path) == set()
+
+
+async def test_a_slow_disk_makes_no_sender_slow(tmp_path: Path, pool: DiskPool) -> None:
+    """Each write may take an hour: the sender's time begins after it."""
+    instants = itertools.count(0, 50.0)
+    pool.writers = 16  # many writers, small blocks
+    slowest = Slowest(speed=65_536, window=60)  # every second look at the clock is 50 s later, a write in between
+    part = await receive(
+        pieces(VIDEO, 2**20), tmp_path / "p", pool=pool, expected_size=None, slowest=slowest, now=lambda: next(instants)
+    )
+    assert part.size == len(VIDEO)
+
+
+@pytest.mark.parametrize("length", [7, 1_000, 1_048_576, 2_000_000])
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_cut_transfer_can_go_on(tmp_path: Path, pool: DiskPool, *, length: int, cancelled: bool) -> None:
+    """What came stays at exactly its length; with the rest it becomes the same file, with the same hash."""
+    part = tmp_path / "new" / ".part"
+    error = asyncio.CancelledError() if cancelled else IncompleteDownloadError("cut")
+    with pytest.raises(type(error)):
+        await receive(broken(error, length), part, pool=pool, expected_size=len(VIDEO), keep_cut=True)
+    assert await kept_bytes(part, pool=pool) == length
+    assert part.read_bytes() == VIDEO[:length]
+    seen: list[int] = []
+    kept = await receive(
+        pieces(VIDEO[length:]),
+        part,
+        pool=pool,
+        expected_size=len(VIDEO),
+        resume_from=length,
+        on_progress=lambda received, _total: seen.append(received),
+    )
+    digest = hashlib.sha256(VIDEO).hexdigest()
+    assert kept == PartFile(path=part, size=len(VIDEO), sha256=digest, duration=2.5, width=320, height=180)
+    assert part.read_bytes() == VIDEO
+    assert seen[0] == min(length + 65_536, len(VIDEO))
+    assert seen[-1] == len(VIDEO)
+
+
+async def test_a_part_may_be_resumed_from_earlier(tmp_path: Path, pool: DiskPool) -> None:
+    """What is behind the place to go on from is not trusted."""
+    part = tmp_path / "part"
+    part.write_bytes(VIDEO[:5000] + b"rubbish")
+    kept = await receive(pieces(VIDEO[5000:]), part, pool=pool, expected_size=len(VIDEO), resume_from=5000)
+    assert kept.sha256 == hashlib.sha256(VIDEO).hexdigest()
+
+
+async def test_wrong_bytes_before_the_rest_are_found(tmp_path: Path, pool: DiskPool) -> None:
+    """The file is proven whole from its first byte on, whatever was said of the part."""
+    (tmp_path / "part").write_bytes(b"x" * 5000)
+    with pytest.raises(InvalidVideoError):
+        await receive(pieces(VIDEO[5000:]), tmp_path / "part", pool=pool, expected_size=len(VIDEO), resume_from=5000)
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidVideoError("no video"), VideoTooLargeError("too large"), ValueError("a bug"), OSError("not ours")]
+)
+async def test_only_what_may_pass_is_worth_keeping(tmp_path: Path, pool: DiskPool, error: Exception) -> None:
+    """What is no video does not become one by going on."""
+    with pytest.raises(type(error)):
+        await receive(broken(error), tmp_path / "part", pool=pool, expected_size=len(VIDEO), keep_cut=True)
+    assert await kept_bytes(tmp_path / "part", pool=pool) == 0
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("fail_at", [5, 6, 7])
+async def test_what_cannot_be_kept_goes(tmp_path: Path, fail_at: int) -> None:
+    """When the disk fails while a cut transfer is kept, nothing half-known stays, and the cut is what is told."""
+    with PoolOf(FailingExecutor(fail_at, errno.ENOSPC)) as pool:
+        cut = broken(IncompleteDownloadError("cut"), 1_500_000)
+        with pytest.raises(IncompleteDownloadError, match="cut"):
+            await receive(cut, tmp_path / "part", pool=pool, expected_size=len(VIDEO), keep_cut=True)
+        assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("cancel_at", [5, 6, 7])
+async def test_cancellation_while_keeping_leaves_nothing(tmp_path: Path, cancel_at: int) -> None:
+    """A part of which nobody knows how much is written does not stay."""
+    with CancellingPool(cancel_at, times=1) as pool:
+        cut = broken(IncompleteDownloadError("cut"), 1_500_000)
+        task = asyncio.create_task(receive(cut, tmp_path / "part", pool=pool, expected_size=len(VIDEO), keep_cut=True))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert names(tmp_path) == set()
+
+
 def plant_link(path: Path) -> None:
     path.symlink_to(path.parent / "target")
 
@@ -312,6 +446,18 @@ async def test_a_folder_at_the_part_is_an_error(tmp_path: Path, pool: DiskPool) 
     with pytest.raises(DownloadError, match=r"\.video\.part cannot be written or read"):
         await received(tmp_path, pool)
     assert names(tmp_path) == {".video.part"}
+
+
+@pytest.mark.parametrize("plant", [plant_link, plant_pipe, Path.mkdir, lambda path: None, plant_file])
+async def test_only_a_file_that_is_long_enough_is_resumed(
+    tmp_path: Path, pool: DiskPool, plant: Callable[[Path], None]
+) -> None:
+    """A link, a pipe, a folder, nothing at all, or a file that is too short: nothing is written where a link leads."""
+    (tmp_path / "target").write_bytes(b"precious" * 1000)
+    plant(tmp_path / "part")
+    with pytest.raises(DownloadError, match="cannot be written or read"):
+        await receive(pieces(VIDEO[5000:]), tmp_path / "part", pool=pool, expected_size=len(VIDEO), resume_from=5000)
+    assert (tmp_path / "target").read_bytes() == b"precious" * 1000
 
 
 @pytest.mark.parametrize("overwrite", Overwrite)

@@ -9,6 +9,7 @@ import pytest
 
 from venice_async import errors
 from venice_async.errors import Charge, VeniceError
+from venice_async.errors.problems import Problem
 
 
 def tree(root: type[VeniceError]) -> list[type[VeniceError]]:
@@ -22,7 +23,8 @@ FACTS = {
     "ray": "8f-VIE", "details": {"a": 1}, "issues": ({"b": 2},), "payment": {"accepts": []}, "policy_text": "Read.",
     "consent_version": "1", "consent_flow": "seedance", "face_media_roles": ("image",), "docs_url": "https://a.b",
     "successor": "/new", "suggested_prompt": "A cat.", "recommended_model": "m", "hint": "h",
-    "credits_refunded": True, "retry_after": 2.5, "problems": ("one", "two"), "needed_usd": Decimal("1.5"), "queue_id": "q1",
+    "credits_refunded": True, "retry_after": 2.5, "problems": ("one", "two"),
+    "located": (Problem(field="x", message="one"),), "needed_usd": Decimal("1.5"), "queue_id": "q1",
     "available_usd": Decimal("0.5"), "job_id": "j1", "reason": "key",
     "problem": VeniceError("inner", charge=Charge.CHARGED),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from venice_async.errors import InvalidRequestError
-from venice_async.media import PIECE, encoded, encoded_size
+from venice_async.media import PIECE, encoded, encoded_size, look
 from venice_async.models import MediaFile, VideoRequest
 from venice_async.wire.calls import queue_call
 
@@ -50,9 +50,47 @@ class TestEncoding:
         pieces = [len(piece) async for piece in encoded((MediaFile.from_path(path),), executor=None)]
         assert (len(pieces), max(pieces)) == (6, PIECE // 3 * 4)
 
+    async def test_what_is_in_memory_is_sent_in_pieces_too(self) -> None:
+        """Bytes and long texts alike: no piece is longer than that of a file, and they join to the whole."""
+        data = pattern(5 * PIECE + 7)
+        for segment in (data, MediaFile.from_bytes(data, content_type="image/png")):
+            pieces = [piece async for piece in encoded((segment,), executor=None)]
+            assert max(map(len, pieces)) == PIECE // 3 * 4
+            assert b"".join(pieces) == (data if segment is data else base64.b64encode(data))
+
+    async def test_the_loop_goes_on_between_pieces(self, tmp_path: Path) -> None:
+        """A fast server never makes the sender wait, so the sender must let others run by itself."""
+        path = tmp_path / "a.png"
+        path.write_bytes(pattern(4 * PIECE))
+        loop = asyncio.get_running_loop()
+        for media in (MediaFile.from_path(path), MediaFile.from_bytes(path.read_bytes(), content_type="image/png")):
+            turns: list[int] = []
+            async for piece in encoded((media,), executor=None):
+                loop.call_soon(turns.append, len(piece))
+            assert len(turns) >= 3
+
     def test_pieces_need_no_padding_between_them(self) -> None:
         """Base64 turns three bytes into four characters."""
         assert PIECE % 3 == 0
+
+
+class TestLook:
+    async def test_size_and_first_bytes(self, tmp_path: Path) -> None:
+        """Of a file no more than the head is read; bytes in memory are looked at in the same way."""
+        path = tmp_path / "a.png"
+        path.write_bytes(pattern(1000))
+        for media in (MediaFile.from_path(path), MediaFile.from_bytes(pattern(1000), content_type="image/png")):
+            assert look(media, head=5) == (1000, pattern(5))
+
+    @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file that opens and cannot be read")  # noqa: PTH110
+    async def test_a_disk_that_fails_is_told(self) -> None:
+        """In our own words, as a refusal of this file, when it is looked at and when it is sent."""
+        media = MediaFile.from_path("/proc/self/mem", content_type="image/png")
+        with pytest.raises(InvalidRequestError, match="cannot be read") as caught:
+            look(media, head=1)
+        assert caught.value.__context__ is None
+        with pytest.raises(InvalidRequestError, match="cannot be read"):
+            await collected((media,))
 
 
 class TestRefusals:

@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
 from venice_async import models
+from venice_async.errors import ContentRejectedError
 from venice_async.models import (
     Element,
     Keyframe,
@@ -19,7 +21,7 @@ from venice_async.models import (
     given_fields,
 )
 
-VALUES = [value for value in vars(models).values() if attrs.has(value) and value.__module__ == models.__name__]
+VALUES = [value for value in vars(models).values() if attrs.has(value) and value.__module__.startswith(models.__name__)]
 SEQUENCES = [field.name for field in attrs.fields(VideoRequest) if field.name.endswith("_urls")] + [
     "elements",
     "keyframes",
@@ -106,7 +108,76 @@ class TestVideoRequest:
         assert VideoRequest(model="m", keyframes=[]) == VideoRequest(model="m", keyframes=())
 
 
+CONFIRMED = {
+    "confirmed_terms_and_privacy": True, "confirmed_legal_right": True, "confirmed_screening_acknowledged": True,
+}  # fmt: skip
+
+
+class TestConsent:
+    def test_it_is_added_to_the_same_request(self) -> None:
+        """Nothing else changes: the server wants the same body."""
+        request = VideoRequest(model="m", prompt="p", reference_image_urls=["https://a"])
+        agreed = request.with_consent(**CONFIRMED)
+        assert given_fields(agreed.consent) == CONFIRMED
+        assert attrs.evolve(agreed, consent=None) == request
+
+    @pytest.mark.parametrize("name", CONFIRMED)
+    @pytest.mark.parametrize("value", [False, None, 1, "yes"])
+    def test_each_confirmation_must_be_made(self, name: str, value: Any) -> None:
+        """Two of three are none, and what only looks true is not."""
+        with pytest.raises(ValueError, match="all three"):
+            VideoRequest(model="m").with_consent(**{**CONFIRMED, name: value})
+
+    def test_none_has_a_default(self) -> None:
+        """No program consents by forgetting an argument."""
+        with pytest.raises(TypeError):
+            VideoRequest(model="m").with_consent(confirmed_legal_right=True)  # type: ignore[call-arg]
+
+
+class TestSuggestion:
+    @pytest.mark.parametrize(
+        ("facts", "prompt", "model"),
+        [({"suggested_prompt": "milder"}, "milder", "m"), ({"recommended_model": "n"}, "p", "n"),
+         ({"suggested_prompt": "milder", "recommended_model": "n"}, "milder", "n")],
+    )  # fmt: skip
+    def test_the_changed_request(self, facts: dict[str, str], prompt: str, model: str) -> None:
+        """What the refusal proposes, and all else as it was."""
+        request = VideoRequest(model="m", prompt="p", duration="5s", extra={"seed": 1})
+        changed = request.with_suggestion(ContentRejectedError("refused", **facts))
+        assert changed == attrs.evolve(request, prompt=prompt, model=model)
+
+    def test_no_proposal_is_no_request(self) -> None:
+        """Sending the same again would be refused, and may cost again."""
+        with pytest.raises(ValueError, match="neither"):
+            VideoRequest(model="m").with_suggestion(ContentRejectedError("refused", credits_refunded=True))
+
+
 class TestQuoteRequest:
+    def test_what_only_prices_is_in_it(self) -> None:
+        """So that a budget reserves what will be charged."""
+        request = VideoRequest(
+            model="m", duration="-1", reference_video_urls=["https://a"], reference_video_seconds=5.5, input_height=720
+        )
+        inputs = QuoteRequest.of(request)
+        assert (inputs.reference_video_total_duration, inputs.input_height) == (5.5, 720)
+
+    @pytest.mark.parametrize(("factor", "resolution"), [(None, None), (1, None), (2, "2x"), (4, "4x")])
+    def test_an_upscale_tells_its_factor_twice(self, factor: int | None, resolution: str | None) -> None:
+        """The quote reads it from the resolution, whatever the document says."""
+        request = VideoRequest(model="topaz-video-upscale", video_url="https://a", upscale_factor=factor)
+        inputs = QuoteRequest.of(request)
+        assert (inputs.upscale_factor, inputs.resolution) == (factor, resolution)
+
+    def test_a_known_field_in_extra_is_priced(self) -> None:
+        """It is what will be sent."""
+        inputs = QuoteRequest.of(VideoRequest(model="m", extra={"resolution": "16k", "novelty": 1}))
+        assert given_fields(inputs) == {"model": "m", "resolution": "16k"}
+
+    def test_it_can_be_a_key_with_newer_fields(self) -> None:
+        """Prices are remembered by their inputs."""
+        one, other = (QuoteRequest(model="m", extra={"novelty": number}) for number in (1, 2))
+        assert len({one: 1, other: 2}) == 2
+
     def test_it_takes_what_prices_a_request(self) -> None:
         """The price inputs of a request, and nothing that the quote endpoint has no name for."""
         request = VideoRequest(

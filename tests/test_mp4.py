@@ -111,6 +111,40 @@ def test_what_is_wrong_is_said(data: bytes, sentence: str) -> None:
     assert caught.value.message.isprintable()
 
 
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if name not in {"open end", "by defaults", "two tracks"}])
+@pytest.mark.parametrize(
+    "tail",
+    [
+        bytes(1),
+        bytes(7),
+        bytes(8),
+        bytes(4096),
+        b"\xff" * 16,
+        b"<html>oops</html>",
+        b'{"error": "cut off"}',
+        b"\r\n\r\n",
+    ],
+    ids=["zero", "seven zeros", "eight zeros", "zeros", "ones", "page", "json", "lines"],
+)
+def test_rubbish_behind_the_last_box_is_found(name: str, tail: bytes) -> None:
+    """What follows the last box and is no box itself shows that the answer was put together wrongly."""
+    with pytest.raises(InvalidVideoError):
+        check(LAYOUTS[name] + tail)
+
+
+def test_an_open_end_is_for_media_data_alone() -> None:
+    """A box of another kind without a length may be anything."""
+    with pytest.raises(InvalidVideoError, match="impossible size 0"):
+        check(LAYOUTS["faststart"] + numbers(0) + b"free" + bytes(50))
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_an_open_end_hides_no_cut(cut: int) -> None:
+    """Where the last box has no length, the tables say how far the samples go."""
+    with pytest.raises(InvalidVideoError, match="do not lie inside the file"):
+        check(LAYOUTS["open end"][:-cut])
+
+
 def test_an_open_end_is_for_the_last_box_of_the_file_alone() -> None:
     """A size of 0 inside another box is refused."""
     data = LAYOUTS["faststart"]

@@ -2,14 +2,15 @@
 
 import string
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from venice_async.errors import ConfigurationError, InvalidRequestError
-from venice_async.naming import part_path, render_name, safe_destination, slug
+from venice_async.errors import InvalidRequestError
+from venice_async.naming import check_template, part_path, render_name, safe_destination, slug
 
 anything = st.text(st.characters(), max_size=200)  # lone surrogates too
 
@@ -83,29 +84,119 @@ def test_a_slug_is_always_one_safe_part(value: str) -> None:
     assert unicodedata.is_normalized("NFC", name)
 
 
-@given(anything, anything, anything, anything)
-def test_rendered_names_never_escape(key: str, model: str, job_id: str, date: str) -> None:
+@given(anything, anything, anything, st.floats(0, 4e9))
+def test_rendered_names_never_escape(key: str, model: str, job_id: str, at: float) -> None:
     """Whatever the values are, the path lies in the folder that the template names."""
-    name = render_name("{date}/{model}/{key}.mp4", key=key, model=model, job_id=job_id, date=date)
+    name = render_name("{date}/{model}/{key} {job_id}.mp4", key=key, model=model, job_id=job_id, at=at)
     path = safe_destination(Path("/videos"), name)
     assert path.parent.parent.parent == Path("/videos").resolve()
 
 
+SAFE_TEMPLATES = ["{key}.mp4", "{model}-{key}.mp4", "films/{date}/{key}", "{job_id}/{key}.mp4"]
+
+
+@given(template=st.sampled_from(SAFE_TEMPLATES), one=anything, other=anything)
+@example(template="{key}.mp4", one="a/b", other="a:b")
+@example(template="{key}.mp4", one="..", other="")
+@example(template="{key}.mp4", one="nul", other="_nul")
+@example(template="{key}.mp4", one="x" * 101, other="x" * 100)
+def test_different_keys_get_different_names(template: str, one: str, other: str) -> None:
+    """Whatever a key loses on its way into a name. Two spellings of one accent read alike, and are one name."""
+    names = {render_name(template, key=key, model="m", job_id="j", at=0) for key in (one, other)}
+    same = unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    assert len(names) == (1 if same else 2)
+
+
+pieces = st.sampled_from(["{key}", "{model}", "{job_id}", "{date}", "/", "..", ".", "\\", "C:", "{", "}", "{0}", "nul"])
+
+
+@given(template=st.lists(pieces | anything, max_size=6).map("".join), key=anything, model=anything)
+def test_any_template_is_refused_or_stays_in_the_folder(template: str, key: str, model: str) -> None:
+    """Nothing but our own refusal ever comes of it."""
+    try:
+        check_template(template)
+        path = safe_destination(Path("/videos"), render_name(template, key=key, model=model, job_id="j", at=0))
+    except InvalidRequestError:
+        return
+    assert path.is_relative_to(Path("/videos").resolve())
+    assert path != Path("/videos").resolve()
+
+
+def test_a_key_that_imitates_another_ones_name_shares_it() -> None:
+    """The one known collision, made on purpose: whoever hands out names has to refuse a name that is taken."""
+    assert slug(slug("a/b")) == slug("a/b")
+
+
 def test_a_template_names_its_fields() -> None:
-    """Fields are replaced and doubled braces stand for themselves."""
-    name = render_name("{key} {{x}} {model}-{job_id} {date}.mp4", key="k", model="m", job_id="j", date="2026-01-02")
+    """Fields are replaced and doubled braces stand for themselves; the date is the day in UTC."""
+    at = datetime(2026, 1, 2, 23, 59, 59, tzinfo=UTC).timestamp()
+    name = render_name("{key} {{x}} {model}-{job_id} {date}.mp4", key="k", model="m", job_id="j", at=at)
     assert name == "k {x} m-j 2026-01-02.mp4"
+    assert render_name("{date}", key="k", model="m", job_id="j", at=at + 1) == "2026-01-03"
 
 
 @pytest.mark.parametrize(
     "template",
-    ["{prompt}", "{key.__class__}", "{key[0]}", "{key!r}", "{key:>99}", "{0}", "{}", "{key", "key}", "{ key}"],
+    [
+        "{prompt}{key}",
+        "{key.__class__}",
+        "{key.__init__.__globals__}",
+        "{key[0]}",
+        "{key!r}",
+        "{key:>99}",
+        "{key:{model}}",
+        "{0}",
+        "{}",
+        "{key",
+        "key}",
+        "{ key}",
+        "{KEY}",
+    ],
 )
 def test_templates_with_anything_else_are_refused(template: str) -> None:
-    """Only the four fields may stand in a template, plainly."""
-    with pytest.raises(ConfigurationError, match="output template") as caught:
-        render_name(template, key="k", model="m", job_id="j", date="d")
-    assert caught.value.__context__ is None
+    """Only the four fields may stand in a template, plainly; the error lists them."""
+    for refuses in (check_template, lambda text: render_name(text, key="k", model="m", job_id="j", at=0)):
+        with pytest.raises(InvalidRequestError, match="output template") as caught:
+            refuses(template)
+        assert caught.value.__context__ is None
+        assert "brace" in str(caught.value) or "{key}, {model}, {job_id}, {date}" in str(caught.value)
+
+
+@pytest.mark.parametrize("template", [*SAFE_TEMPLATES, "{job_id}", "{{x}} {key}.mp4", "日本/{key}.mp4", ".{key}"])
+def test_templates_that_name_each_job_are_taken(template: str) -> None:
+    """Folders may stand in the template itself."""
+    check_template(template)
+
+
+@pytest.mark.parametrize("template", ["", "video.mp4", "{model}.mp4", "{date}/{model}.mp4", "{{key}}.mp4"])
+def test_a_template_that_names_all_jobs_alike_is_refused(template: str) -> None:
+    """One job would overwrite the other's video."""
+    with pytest.raises(InvalidRequestError, match=r"must hold \{key\} or \{job_id\}"):
+        check_template(template)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "/{key}.mp4",
+        "../{key}.mp4",
+        "a/../{key}",
+        "a//{key}",
+        "{key}/",
+        "C:{key}",
+        "a\\{key}",
+        "{key}.",
+        "nul/{key}",
+        "{key}\n",
+        "{key}{model}{key}",
+        "x" * 200 + "{key}",
+    ],
+)
+def test_a_template_that_leads_elsewhere_is_refused_at_once(template: str) -> None:
+    """Not at the first job: what no value can make good is told when the template is given."""
+    with pytest.raises(InvalidRequestError, match="output template") as caught:
+        check_template(template)
+    assert caught.value.message.isprintable()
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "act 1/scene-12.mp4", "日本/東京.mp4", ".hidden.mp4"])

@@ -17,6 +17,7 @@ from venice_async.governor import Kind
 from venice_async.jobs import Cleanup, JobEvent, JobRecord, JobState, JobStateChanged
 from venice_async.ledger import MemoryLedger
 from venice_async.naming import part_path
+from venice_async.outlet import Outlets
 from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
 from venice_async.runner import Outcome, Runner, Step
@@ -35,7 +36,12 @@ class Bench:
         recorder = Recorder(ledger=world.ledger, clock=world.clock, report=self._report)
         self.recovery = Recovery(recorder=recorder, disk=self.disk, overwrite=Overwrite.REFUSE)
         self.runner = Runner(
-            client=self.client, recorder=recorder, recovery=self.recovery, disk=self.disk, rng=random.Random(1)
+            client=self.client,
+            recorder=recorder,
+            recovery=self.recovery,
+            disk=self.disk,
+            outlets=Outlets(),
+            rng=random.Random(1),
         )
 
     def _report(self, record: JobRecord, event: JobEvent | None) -> None:

@@ -16,14 +16,14 @@ from raw_server import RawServer, Wire, always, closed_port, reply
 from venice_async.auth import HiddenStr
 from venice_async.errors import (
     APIConnectionError,
+    ConfigurationError,
     ConnectError,
     InvalidRequestError,
     ReplyLostError,
     SendError,
 )
-from venice_async.media import encoded_size
 from venice_async.models import MediaFile
-from venice_async.transport import AiohttpTransport, Timeouts, _Progress
+from venice_async.transport import AiohttpTransport, Timeouts
 from venice_async.wire.exchange import Call, Channel, ReplyHead
 
 pytestmark = pytest.mark.anyio
@@ -291,18 +291,6 @@ class TestProofs:
         assert isinstance(error, SendError)
         assert error.proof == "the last byte of the body was withheld"
 
-    async def test_the_last_byte_is_let_go_alone_and_last(self, transport: AiohttpTransport) -> None:
-        """The proof ends at the moment at which the last byte is handed out, not one step later."""
-        picture = MediaFile.from_bytes(b"\x01" * 400_000, content_type="image/png")
-        call = call_to("http://127.0.0.1", body=(b'{"image_url":"', picture, b'"}'))
-        size = encoded_size(call.body)
-        progress = _Progress(whole_body=False, traced=True)
-        handed_out = 0
-        async for piece in transport._withholding(call, size, progress):
-            handed_out += len(piece)
-            assert progress.last_byte_released == (handed_out == size)
-        assert (handed_out, len(piece)) == (size, 1)
-
     async def test_an_early_refusal_of_a_large_upload_is_read(self, transport: AiohttpTransport) -> None:
         """A server that answers 413 without reading everything is understood, not taken for a broken wire."""
 
@@ -385,6 +373,31 @@ class TestBodies:
             await exchange(transport, call_to(server, Channel.CONTROL, body=(b'"', media, b'"')))
             assert server.requests[0].body == b'"YWJj"'
 
+    @ALL_CHANNELS
+    async def test_a_large_text_is_sent_in_pieces(self, transport: AiohttpTransport, channel: Channel) -> None:
+        """Whatever the call is: handed over whole it would stop the event loop, and the HTTP library warns of that."""
+        text = b'"' + bytes(range(97, 123)) * 100_000 + b'"'
+        async with RawServer(always(reply())) as server:
+            await exchange(transport, call_to(server, channel, body=(text,)))
+            assert server.requests[0].body == text
+            assert "transfer-encoding" not in server.requests[0].headers
+
+    @pytest.mark.parametrize("channel", [Channel.QUEUE, Channel.CONTROL])
+    async def test_a_server_that_stops_reading_is_given_up(self, channel: Channel) -> None:
+        """An upload that does not move is proved unprocessed and may be sent again; without this it would hang."""
+
+        async def reads_the_head_alone(wire: Wire) -> None:
+            await wire.reader.readuntil(b"\r\n\r\n")
+            await asyncio.Event().wait()
+
+        quick = AiohttpTransport(base_url="http://127.0.0.1", timeouts=Timeouts(read=0.05, queue_read=0.05))
+        picture = MediaFile.from_bytes(b"\x01" * 24_000_000, content_type="image/png")
+        async with RawServer(reads_the_head_alone) as server:
+            error = await broken(quick, call_to(server, channel, body=(b'"', picture, b'"')))
+            await quick.aclose()
+        assert isinstance(error, SendError)
+        assert "too long" in str(error)
+
     async def test_a_missing_file_is_refused_before_anything_is_sent(self, transport: AiohttpTransport) -> None:
         """Our own refusal comes through as it is, not as a broken connection."""
         media = MediaFile.from_path("/nowhere/picture.png")
@@ -450,6 +463,12 @@ class TestPrivacy:
             await exchange(transport, call_to(server, channel))
             assert proxy.connections == 0
             assert "basic" not in server.requests[0].headers.get("authorization", "").lower()
+
+    @pytest.mark.parametrize("name", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "schlüssel", "\u2028"])
+    def test_no_header_can_be_slipped_in(self, name: str) -> None:
+        """The user agent is the one header that others may word: it is refused before a session opens."""
+        with pytest.raises(ConfigurationError, match="user agent"):
+            AiohttpTransport(base_url="http://127.0.0.1", user_agent=name)
 
     async def test_private_links_get_nothing_that_names_us(self, transport: AiohttpTransport) -> None:
         """No credential rides along, also after calls to the API on the same machine."""

@@ -229,8 +229,8 @@ def test_a_good_answer_forgives_everything_else() -> None:
 @pytest.mark.parametrize(
     ("judge", "attempts", "end"),
     [
-        (lambda met: judge_queue(errors.CapacityError("503"), met, NOW), 10, ends(Charge.NONE)),
-        (lambda met: judge_queue(errors.SendError("cut"), met, NOW), 5, ends(Charge.NONE)),
+        (lambda met: judge_queue(errors.CapacityError("503"), met, NOW), 10, waits("capacity")),
+        (lambda met: judge_queue(errors.SendError("cut"), met, NOW), 5, waits("network")),
         (lambda met: judge_retrieve(errors.UnexpectedReplyError("?"), met, NOW, age=9.0), 8, waits("answer")),
         (lambda met: judge_retrieve(errors.PermissionDeniedError("403"), met, NOW, age=9.0), 8, waits("answer")),
         (lambda met: judge_transfer(errors.ReplyLostError("cut"), met, NOW), 6, waits("transfer")),
@@ -238,7 +238,7 @@ def test_a_good_answer_forgives_everything_else() -> None:
     ],
 )
 def test_what_is_given_up(judge: Callable[[Tries], Verdict], attempts: int, end: tuple[object, ...]) -> None:
-    """Some trouble is met only so often; a job that was paid for then waits instead of failing."""
+    """Some trouble is met only so often; the job then waits for a person instead of failing."""
     given = verdicts_of(judge)
     assert len(given) == attempts
     assert row(given[-1]) == end

@@ -11,11 +11,26 @@ if TYPE_CHECKING:
     from venice_async.auth import ApiKeyAuth, Auth
     from venice_async.backoff import Backoff
     from venice_async.bodies import VideoBody
+    from venice_async.builders import (
+        elements_to_video,
+        image_to_video,
+        keyframes_to_video,
+        reference_to_video,
+        seedance_edit,
+        seedance_extend,
+        seedance_reference,
+        seedance_stitch,
+        text_to_video,
+        upscale,
+        video_to_video,
+    )
+    from venice_async.catalog import Catalog, CatalogKeeper, Review
     from venice_async.client import VeniceClient
     from venice_async.clock import Clock, SystemClock
     from venice_async.download import Overwrite
     from venice_async.emulator import Emulator
     from venice_async.errors import Charge, VeniceError
+    from venice_async.errors.problems import Problem
     from venice_async.jobs import (
         JobDelayed,
         JobEvent,
@@ -28,8 +43,7 @@ if TYPE_CHECKING:
     )
     from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
     from venice_async.limits import RateLimits
-    from venice_async.manager import JobManager
-    from venice_async.manager.budget import Totals
+    from venice_async.manager import JobManager, Resolution
     from venice_async.manager.job import Job
     from venice_async.models import (
         AccountLimits,
@@ -47,25 +61,32 @@ if TYPE_CHECKING:
         VideoModel,
         VideoRequest,
     )
+    from venice_async.money import Totals
     from venice_async.transport import AiohttpTransport, Timeouts, Transport
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "manager": ("JobManager",),
+    "manager": ("JobManager", "Resolution"),
     "manager.job": ("Job",),
     "client": ("VeniceClient",),
     "models": (
         "VideoRequest", "MediaFile", "Element", "Keyframe", "SeedanceConsent", "QuoteRequest", "Quote", "QueuedVideo",
         "Processing", "Completed", "Transcript", "VideoModel", "VideoConstraints", "AccountLimits",
     ),
+    "builders": (
+        "text_to_video", "image_to_video", "reference_to_video", "elements_to_video", "keyframes_to_video",
+        "video_to_video", "upscale", "seedance_reference", "seedance_edit", "seedance_extend", "seedance_stitch",
+    ),
+    "catalog": ("Catalog", "CatalogKeeper", "Review"),
+    "errors.problems": ("Problem",),
     "bodies": ("VideoBody",),
     "jobs": (
         "VideoFile", "JobState", "JobRecord", "JobEvent", "JobStateChanged", "JobPolled", "JobProgress", "JobDelayed",
     ),
     "errors": ("VeniceError", "Charge"),
     "limits": ("RateLimits",),
-    "manager.budget": ("Totals",),
+    "money": ("Totals",),
     "download": ("Overwrite",),
     "backoff": ("Backoff",),
     "clock": ("Clock", "SystemClock"),
@@ -77,12 +98,16 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "JobManager", "Job", "VeniceClient", "VideoRequest", "MediaFile", "Element", "Keyframe", "SeedanceConsent",
+    "JobManager", "Job", "Resolution", "VeniceClient", "VideoRequest", "MediaFile", "Element", "Keyframe",
+    "SeedanceConsent",
     "QuoteRequest", "Quote", "QueuedVideo", "Processing", "Completed", "VideoBody", "Transcript", "VideoModel",
     "VideoConstraints", "AccountLimits", "VideoFile", "JobState", "JobRecord", "JobEvent", "JobStateChanged",
     "JobPolled", "JobProgress", "JobDelayed", "VeniceError", "Charge", "RateLimits", "Totals", "Overwrite", "Backoff",
     "Clock", "SystemClock", "Auth", "ApiKeyAuth", "Transport", "AiohttpTransport", "Timeouts", "Ledger",
     "SqliteLedger", "MemoryLedger", "Emulator",
+    "text_to_video", "image_to_video", "reference_to_video", "elements_to_video", "keyframes_to_video",
+    "video_to_video", "upscale", "seedance_reference", "seedance_edit", "seedance_extend", "seedance_stitch",
+    "Catalog", "CatalogKeeper", "Review", "Problem",
 ]  # fmt: skip
 
 

@@ -1,17 +1,20 @@
 """`VeniceClient`: the API's calls, typed, inside the account's limits, tried again only where that is safe."""
 
 import contextlib
+import functools
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 from venice_async.auth import ApiKeyAuth, Auth, NoAuth
 from venice_async.backoff import Backoff
-from venice_async.bodies import VideoBody, retrieved, whole_body
+from venice_async.billing import usage_history
+from venice_async.bodies import VideoBody, retrieved
 from venice_async.clock import Clock, SystemClock
 from venice_async.errors import (
     APIConnectionError,
@@ -36,6 +39,7 @@ from venice_async.models import (
     Quote,
     QuoteRequest,
     Transcript,
+    UsageRow,
     VideoModel,
     VideoRequest,
 )
@@ -97,8 +101,7 @@ class VeniceClient:
         """
         inputs = QuoteRequest.of(request) if isinstance(request, VideoRequest) else request
         call = calls.quote_call(self.base_url, inputs)
-        head, body = await self._free(call)
-        return replies.quote_of(head, body)
+        return await self._free(call, replies.quote_of)
 
     async def queue(self, request: VideoRequest, *, retry: Backoff | None = PAID_RETRY) -> QueuedVideo:
         """Have a video made (`POST /video/queue`). **This charges money**, and there is no undo.
@@ -117,15 +120,15 @@ class VeniceClient:
         partial = bytearray()
         failure: VeniceError
         try:
-            head, body = await self._whole(call, Kind.QUEUE, ticket, partial=partial)
-            return replies.queued_of(head, body, model=model)
+            taken = functools.partial(replies.queued_of, model=model)
+            return await self.exchanger.answer(call, Kind.QUEUE, taken, ticket, partial=partial)
         except (ReplyLostError, UnexpectedReplyError) as error:
             failure = _unsettled(error)
-        if failure.charge is Charge.UNVERIFIED:
-            salvaged = replies.salvaged_of(bytes(partial), model=model)
-            if salvaged is not None:
-                return salvaged
-        raise failure
+        salvaged = replies.salvaged_of(bytes(partial), model=model) if failure.charge is Charge.UNVERIFIED else None
+        partial.clear()  # it may repeat a secret, and a traceback shows local names
+        if salvaged is None:
+            raise failure
+        return salvaged
 
     async def queue_with(self, ticket: Ticket, request: VideoRequest) -> QueuedVideo:
         """One attempt of `queue` with a right to send that was taken from `governor` before. For orchestrators."""
@@ -170,7 +173,7 @@ class VeniceClient:
         A link that is gone already (404, 410) counts as done.
         """
         call = calls.revoke_call(self._link_of(video))
-        await self._whole(call, Kind.OTHER, accepted=(404, 410))
+        await self.exchanger.answer(call, Kind.OTHER, lambda head, _: head.status, accepted=(404, 410))
 
     async def complete(self, video: QueuedVideo) -> bool:
         """Delete the stored media of a job (`POST /video/complete`). Only when the file is safe on disk.
@@ -178,8 +181,8 @@ class VeniceClient:
         True when the server says that it is deleted. The API is known to refuse real ids at times, so
         treat this as best effort.
         """
-        head, body = await self._whole(calls.complete_call(self.base_url, video), Kind.OTHER, accepted=(404,))
-        return head.status == 404 or replies.success_of(head, body)
+        call = calls.complete_call(self.base_url, video)
+        return await self.exchanger.answer(call, Kind.OTHER, _is_deleted, accepted=(404,))
 
     async def transcribe(self, url: str, *, response_format: str = "json") -> Transcript:
         """What is said in a public video (`POST /video/transcriptions`); `response_format` is "json" or "text".
@@ -191,16 +194,14 @@ class VeniceClient:
         call = calls.transcribe_call(self.base_url, url, response_format=response_format)
         failure: VeniceError
         try:
-            head, body = await self._whole(call, Kind.OTHER)
-            return replies.transcript_of(head, body)
+            return await self.exchanger.answer(call, Kind.OTHER, replies.transcript_of)
         except (ReplyLostError, UnexpectedReplyError) as error:
             failure = _unsettled(error)
         raise failure
 
     async def models(self) -> tuple[VideoModel, ...]:
         """The catalogue of video models with their constraints (`GET /models?type=video`). Free; no key needed."""
-        head, body = await self._free(calls.models_call(self.base_url))
-        models = replies.models_of(head, body)
+        models = await self._free(calls.models_call(self.base_url), replies.models_of)
         self._video_models = frozenset(model.id for model in models)
         return models
 
@@ -211,13 +212,23 @@ class VeniceClient:
         says, the client queues no faster than that from now on.
         """
         self.check_credential()
-        head, body = await self._free(calls.rate_limits_call(self.base_url))
-        account = replies.account_limits_of(head, body)
+        account = await self._free(calls.rate_limits_call(self.base_url), replies.account_limits_of)
         self.governor.learn_account(account, models=self._video_models)
         return account
 
-    async def _free(self, call: Call) -> tuple[ReplyHead, bytes]:
-        return await self.again(lambda: self._whole(call, Kind.OTHER), FREE_RETRY, safe=_passes)
+    async def usage_history(
+        self, start: datetime, end: datetime, *, admin_key: str | None = None
+    ) -> tuple[UsageRow, ...]:
+        """The account's charges and refunds from `start` up to and without `end` (`GET /billing/usage-history`). Free.
+
+        Both need a time zone; oldest first. The server wants an admin key: `admin_key` stands in for the
+        client's own in this one call and is not kept. The fields are as the vendor's notes have them and may
+        differ. Raises AuthenticationError or PermissionDeniedError for a key that may not read the books.
+        """
+        return await usage_history(self, start, end, admin_key=admin_key)
+
+    async def _free(self, call: Call, decode: Callable[[ReplyHead, bytes], T]) -> T:
+        return await self.again(lambda: self.exchanger.answer(call, Kind.OTHER, decode), FREE_RETRY, safe=_passes)
 
     async def again(self, attempt: _Attempt[T], retry: Backoff | None, *, safe: Callable[[VeniceError], bool]) -> T:
         """Repeat as long as `retry` goes and the error is `safe` to answer with the same call."""
@@ -234,19 +245,6 @@ class VeniceClient:
                     raise  # in an outage the first tries of new work still go, repeats stop
                 pause = retry.delay(number, rng=self._rng, retry_after=getattr(error, "retry_after", None))
             await self.clock.sleep(pause)
-
-    async def _whole(
-        self,
-        call: Call,
-        kind: Kind,
-        ticket: Ticket | None = None,
-        *,
-        accepted: tuple[int, ...] = (),
-        partial: bytearray | None = None,
-    ) -> tuple[ReplyHead, bytes]:
-        async with self.exchanger.open(call, kind, ticket, accepted=accepted) as reply:
-            body = await whole_body(reply, into=partial)
-            return reply.head, body
 
     def _link_of(self, video: QueuedVideo) -> str:
         if video.download_url is None:
@@ -289,9 +287,11 @@ class _Retrieval:
     async def __aenter__(self) -> Processing | Completed | VideoBody:
         try:
             return await self._client.again(self._attempt, self._retry, safe=_passes)
-        except APIConnectionError as error:
-            error.charge, error.advice = Charge.CHARGED, ASK_AGAIN
-            raise
+        except VeniceError as error:
+            if isinstance(error, APIConnectionError):
+                error.charge, error.advice = Charge.CHARGED, ASK_AGAIN
+            failure = error.with_traceback(None)  # the answer stands in its frames, and may repeat a secret
+        raise failure
 
     async def _attempt(self) -> Processing | Completed | VideoBody:
         self._opened = self._client.exchanger.open(self._call, Kind.RETRIEVE, self._ticket)
@@ -306,6 +306,10 @@ class _Retrieval:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._opened.__aexit__(kind, error, trace)
+
+
+def _is_deleted(head: ReplyHead, body: bytes) -> bool:
+    return head.status == 404 or replies.success_of(head, body)
 
 
 def _passes(error: VeniceError) -> bool:

@@ -8,21 +8,18 @@ import contextlib
 import enum
 import hashlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
 from venice_async import disk
+from venice_async.arrival import Arrival, Pace, Slowest
 from venice_async.disk import DiskPool
-from venice_async.errors import (
-    DestinationExistsError,
-    IncompleteDownloadError,
-    InvalidVideoError,
-    VideoTooLargeError,
-)
-from venice_async.mp4 import Mp4Summary, check_mp4, looks_like_mp4
+from venice_async.errors import DestinationExistsError, VeniceError
+from venice_async.mp4 import Mp4Summary, check_mp4
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncBufferedReader
@@ -30,8 +27,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 DEFAULT_MAX_SIZE: Final = 2 * 1024**3
-_BLOCK_SIZE = 1024 * 1024  # one thread hop per MiB: smaller blocks cost up to five times the CPU
-_MP4_HEAD = 8
+_READ_SIZE: Final = 2**20
+SLOWEST: Final = Slowest()
 _MAX_RENAMES = 10_000
 
 
@@ -70,34 +67,54 @@ async def receive(
     expected_size: int | None,
     max_size: int = DEFAULT_MAX_SIZE,
     on_progress: Callable[[int, int | None], None] | None = None,
+    slowest: Slowest = SLOWEST,
+    resume_from: int = 0,
+    keep_cut: bool = False,
+    now: Callable[[], float] = time.monotonic,
 ) -> PartFile:
     """Write `chunks` to the new file `part` and return it, proven whole and safe on the disk.
 
     `expected_size` (bytes) is what the sender announced, if it did; `on_progress` is called in the event loop
     with the bytes so far and `expected_size`, for each chunk. What stands at `part` from an earlier try is
-    removed first, and missing folders are made.
+    removed first, and missing folders are made. With `resume_from` the first so many bytes of the file at `part`
+    stay (`kept_bytes` counts them) and `chunks` go on from there; sizes and progress are still those of the whole.
 
-    Raises `IncompleteDownloadError` when no byte or fewer than announced came, `VideoTooLargeError` above
-    `max_size` (before anything is written, where the announcement says so), `InvalidVideoError` for what is no
-    whole MP4 file or longer than announced, and `DownloadError` for trouble with the disk. Errors of `chunks`
-    and of `on_progress` pass through. On any of them, and when cancelled, `part` is gone before this returns;
-    the video was paid for and still waits at the server.
+    Raises `IncompleteDownloadError` when no byte or fewer than announced came, or when they came slower than
+    `slowest` (`now` gives seconds), `VideoTooLargeError` above `max_size` (before anything is written, where the
+    announcement says so), `InvalidVideoError` for what is no whole MP4 file or longer than announced, and
+    `DownloadError` for trouble with the disk. Errors of `chunks` and of `on_progress` pass through. On any of
+    them, and when cancelled, `part` is gone before this returns; the video was paid for and still waits at the
+    server. With `keep_cut` a transient error and a cancellation leave `part` as far as it came, to be resumed.
     """
-    intake = _Intake(expected_size, max_size)
+    arrival = Arrival(expected_size, max_size, resumed=resume_from)
     writer = _PartWriter(part, pool)
     try:
-        await writer.open(expected_size)
+        await writer.open(expected_size, resume_from)
+        pace = Pace(slowest, now=now())
         async for chunk in chunks:
-            block = intake.take(chunk)
+            arrival.block_size = pool.block_size()
+            block = arrival.take(chunk)
+            pace.check(len(chunk), now())
             if on_progress is not None:
-                on_progress(intake.received, expected_size)
+                on_progress(arrival.received, expected_size)
             if block:
                 await writer.write(block)
-        await writer.write(intake.rest())
-        return await writer.seal(intake.received)
-    except BaseException:
-        await writer.discard()
+                pace.rest(now())
+        await writer.write(arrival.rest())
+        return await writer.seal(arrival.received)
+    except BaseException as error:
+        keep = keep_cut and (not isinstance(error, Exception) or (isinstance(error, VeniceError) and error.transient))
+        await (writer.keep(arrival) if keep else writer.discard())
         raise
+
+
+async def kept_bytes(part: Path, *, pool: DiskPool) -> int:
+    """How many bytes of a broken transfer stand at `part`; 0 where there is no regular file.
+
+    Ask only after `receive` with `keep_cut` has returned in this same process: what a crash left behind has its
+    full length already and holes in it. Raises `DownloadError` when it cannot be looked at.
+    """
+    return await _on_disk(pool.run(disk.regular_size, part), part) or 0
 
 
 async def publish(
@@ -128,55 +145,29 @@ async def matches(path: Path, *, size: int, sha256: str, pool: DiskPool) -> bool
     return found == size and await sha256_of(path, pool=pool) == sha256
 
 
-class _Intake:
-    """Decides about the bytes as they come: how many may come, whether they begin as a video, when to write."""
+async def found_as(destination: Path, *, size: int, sha256: str, renamed: bool, pool: DiskPool) -> Path | None:
+    """Under which name `publish` has put a video already, or None; `renamed` looks at "name (2).mp4" and on as well.
 
-    def __init__(self, expected_size: int | None, max_size: int) -> None:
-        self.received = 0
-        self._expected = expected_size
-        self._max_size = max_size
-        self._block: list[bytes] = []
-        self._head = b""
-        self._written = 0
-        self._check_cap(expected_size or 0)
+    Raises `DownloadError` when a file there cannot be read.
+    """
+    for path in _names(destination) if renamed else (destination,):
+        if await matches(path, size=size, sha256=sha256, pool=pool):
+            return path
+        if not await pool.run(os.path.lexists, path):
+            break
+    return None
 
-    def take(self, chunk: bytes) -> list[bytes]:
-        """Take one chunk of any size; return a block that is worth a thread hop, or nothing yet."""
-        self._block.append(chunk)
-        self.received += len(chunk)
-        self._check_cap(self.received)
-        if self._expected is not None and self.received > self._expected:
-            raise InvalidVideoError(f"More bytes came than the {self._expected:,} that were announced.")
-        self._check_head(chunk)
-        return self._flush() if self.received - self._written >= _BLOCK_SIZE else []
 
-    def rest(self) -> list[bytes]:
-        """What is left when the transfer has ended; refuses one that ended early."""
-        if self._expected == 0:
-            raise InvalidVideoError("The video was announced with no bytes at all.")
-        if self._expected is not None and self.received < self._expected:
-            raise IncompleteDownloadError(f"The transfer ended after {self.received:,} of {self._expected:,} bytes.")
-        if self.received == 0:
-            raise IncompleteDownloadError("The transfer ended before its first byte.")
-        return self._flush()
+async def read_file(path: Path, *, pool: DiskPool) -> AsyncIterator[bytes]:
+    """The bytes of a file, a MiB at a time. Raises `DownloadError` where it cannot be read."""
+    import aiofiles
 
-    def _flush(self) -> list[bytes]:
-        block, self._block, self._written = self._block, [], self.received
-        return block
-
-    def _check_cap(self, size: int) -> None:
-        if size > self._max_size:
-            raise VideoTooLargeError(f"The video is larger than the cap of {self._max_size:,} bytes.")
-
-    def _check_head(self, chunk: bytes) -> None:
-        """Refuse at its first bytes what is no video, rather than after gigabytes."""
-        if len(self._head) >= _MP4_HEAD:
-            return
-        self._head += chunk[:_MP4_HEAD]
-        if len(self._head) >= _MP4_HEAD and not looks_like_mp4(self._head):
-            kinds = {b"<": "like a web page", b"{": "like JSON"}
-            kind = kinds.get(self._head.lstrip()[:1], "like something else")
-            raise InvalidVideoError(f"What came is not an MP4 file: it begins {kind}.")
+    file = await _on_disk(pool.finish(aiofiles.open(path, "rb", executor=pool.executor)), path)
+    try:
+        while chunk := await _on_disk(file.read(_READ_SIZE), path):
+            yield chunk
+    finally:
+        await file.close()
 
 
 class _PartWriter:
@@ -188,16 +179,37 @@ class _PartWriter:
         self._digest = hashlib.sha256()
         self._file: AsyncBufferedReader | None = None
 
-    async def open(self, size: int | None) -> None:
-        """Create the file, with room for `size` bytes where that is known and the platform can reserve it."""
-        await _on_disk(self._pool.run(disk.clear_way, self._part), self._part)
-        await _on_disk(self._pool.finish(self._open()), self._part)
+    async def open(self, size: int | None, resume_from: int) -> None:
+        """Create the file, with room for `size` bytes where that is known and the platform can reserve it.
+
+        With `resume_from` it is there already: it is cut to so many bytes, and their hash is taken.
+        """
+        disk.ease_allocation()
+        if not resume_from:
+            await _on_disk(self._pool.run(disk.clear_way, self._part), self._part)
+        await _on_disk(self._pool.finish(self._open(resume_from)), self._part)
+        if resume_from:
+            opened = self._opened
+            await _on_disk(self._pool.run(disk.rewind, opened.fileno(), resume_from, self._digest), self._part)
+            await _on_disk(self._pool.finish(opened.seek(resume_from)), self._part)
         if size:
             await _on_disk(self._pool.run(disk.reserve, self._opened.fileno(), size), self._part)
 
-    async def write(self, block: list[bytes]) -> None:
+    async def write(self, block: Sequence[bytes]) -> None:
         # The hash is taken by the iterator that feeds the write, and so in the same thread hop.
         await _on_disk(self._pool.finish(self._opened.writelines(self._hashed(block))), self._part)
+
+    async def keep(self, arrival: Arrival) -> None:
+        """Write what is left and close the file at the length that came. Where the disk fails, it goes."""
+        try:
+            await self.write(arrival.pending())
+            await self._pool.finish(self._opened.truncate(arrival.received))
+            await self._close()
+        except (OSError, RuntimeError, VeniceError):
+            await self.discard()
+        except BaseException:
+            await self.discard()
+            raise
 
     async def seal(self, size: int) -> PartFile:
         """Prove that the file is a whole MP4 file of `size` bytes, put it on the disk for good, and close it."""
@@ -227,18 +239,24 @@ class _PartWriter:
             raise RuntimeError("the part file is not open")
         return self._file
 
-    async def _open(self) -> None:
+    async def _open(self, resume_from: int) -> None:
         import aiofiles
 
         # This runs to its end whatever happens to the caller: the open file is always held here.
-        self._file = await aiofiles.open(self._part, "x+b", opener=disk.create_private, executor=self._pool.executor)
+        if resume_from:
+            opened = aiofiles.open(self._part, "r+b", opener=disk.open_regular, executor=self._pool.executor)
+        else:
+            opened = aiofiles.open(self._part, "x+b", opener=disk.create_private, executor=self._pool.executor)
+        self._file = await opened
+        self._pool.writers += 1
 
     async def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
+            self._pool.writers -= 1
             await self._pool.finish(file.close())
 
-    def _hashed(self, block: list[bytes]) -> Iterator[bytes]:
+    def _hashed(self, block: Sequence[bytes]) -> Iterator[bytes]:
         for chunk in block:
             self._digest.update(chunk)
             yield chunk

@@ -73,6 +73,15 @@ class Cleanup(enum.Enum):
     """Deleted, or gone already."""
 
 
+class Delivery(enum.Enum):
+    """Where a job's video goes."""
+
+    DISK = "disk"
+    """To a file in the manager's folder."""
+    CALLER = "caller"
+    """To whoever opens the job's stream; until then it waits at the server, for 24 hours."""
+
+
 @frozen(kw_only=True)
 class JobRecord:
     """All that is known of a job; what the ledger keeps. A job can be continued from this alone.
@@ -112,6 +121,7 @@ class JobRecord:
     part: str | None = None
     decision: str | None = None
     doubtful_usd: Decimal | None = None
+    delivery: Delivery = Delivery.DISK
 
     @property
     def request_hash(self) -> str:

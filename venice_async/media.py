@@ -8,7 +8,7 @@ import asyncio
 import base64
 import os
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,12 @@ from venice_async.models import MediaFile
 if TYPE_CHECKING:
     from venice_async.wire.exchange import Segment
 
-PIECE = 192 * 1024
-"""Bytes read and encoded at a time: a multiple of 3, so that pieces join without padding between them."""
+PIECE = 96 * 1024
+"""Bytes read and encoded at a time: a multiple of 3, so that pieces join without padding between them.
+
+Twice as many save a tenth of the CPU of one upload, and with eight at once double the time for which the event loop
+stands still.
+"""
 _FULL_PIECE = PIECE // 3 * 4
 
 
@@ -33,16 +37,31 @@ def encoded_size(segments: "Sequence[Segment]") -> int:
 
 
 async def encoded(segments: "Sequence[Segment]", *, executor: Executor | None) -> AsyncIterator[bytes]:
-    """The body's bytes in order. Raises InvalidRequestError for a file that cannot be opened."""
+    """The body's bytes in order, no piece longer than that of a file. The event loop gets its turn between pieces.
+
+    Raises InvalidRequestError for a file that cannot be opened.
+    """
     for segment in segments:
-        if isinstance(segment, bytes):
-            yield segment
-        elif segment.data is not None:
-            for start in range(0, len(segment.data), PIECE):
-                yield base64.b64encode(segment.data[start : start + PIECE])
-        else:
+        if not isinstance(segment, bytes) and segment.data is None:
             async for piece in _encoded_file(segment, executor):
                 yield piece
+            continue
+        for number, piece in enumerate(_held_pieces(segment)):
+            if number:  # a server that reads fast never makes the writer wait: without this the loop would stand still
+                await asyncio.sleep(0)
+            yield piece
+
+
+def _held_pieces(segment: "Segment") -> Iterator[bytes]:
+    """The pieces of a segment that is in memory already."""
+    if isinstance(segment, bytes):
+        yield from _slices(segment, _FULL_PIECE)
+    else:
+        yield from map(base64.b64encode, _slices(segment.data or b"", PIECE))
+
+
+def _slices(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[start : start + size] for start in range(0, len(data), size))
 
 
 async def _encoded_file(media: MediaFile, executor: Executor | None) -> AsyncIterator[bytes]:
@@ -59,11 +78,11 @@ async def _encoded_file(media: MediaFile, executor: Executor | None) -> AsyncIte
 
 def _piece(media: MediaFile, start: int) -> bytes:
     fd = _opened(media)
-    raw = bytearray()
+    raw = b""
     broken = False
     try:
         os.lseek(fd, start, os.SEEK_SET)
-        while len(raw) < PIECE and (more := os.read(fd, PIECE - len(raw))):
+        while len(raw) < PIECE and (more := os.read(fd, PIECE - len(raw))):  # nearly always all at once
             raw += more
     except OSError:
         broken = True
@@ -74,14 +93,25 @@ def _piece(media: MediaFile, start: int) -> bytes:
     return base64.b64encode(raw)
 
 
-def _size(media: MediaFile) -> int:
+def look(media: MediaFile, *, head: int) -> tuple[int, bytes]:
+    """The size of a medium in bytes, and its first `head` bytes. Opens files, so call it in a worker thread.
+
+    Raises InvalidRequestError for a file that is missing, not an ordinary file, or cannot be read.
+    """
     if media.data is not None:
-        return len(media.data)
+        return len(media.data), media.data[:head]
     fd = _opened(media)
     try:
-        return os.fstat(fd).st_size
+        return os.fstat(fd).st_size, os.read(fd, head)
+    except OSError:
+        pass
     finally:
         os.close(fd)
+    raise _refusal(media, "cannot be read")
+
+
+def _size(media: MediaFile) -> int:
+    return look(media, head=0)[0]
 
 
 def _opened(media: MediaFile) -> int:

@@ -95,7 +95,7 @@ class _Walk:
         self._entries_left = _MAX_TABLE_ENTRIES
 
     def boxes(self, start: int, end: int, *, open_end: bool = False) -> Iterator[_Box]:
-        """The boxes between two offsets, which they must fill. With `open_end` the last may have size 0: to the end."""
+        """The boxes between two offsets, which they must fill. With `open_end` the last may be an `mdat` of size 0."""
         while start < end:
             self._boxes_left -= 1
             if self._boxes_left < 0:
@@ -111,7 +111,7 @@ class _Walk:
         length, kind, body = int.from_bytes(header[:4], "big"), header[4:8], start + 8
         if length == 1 and len(header) == 16:
             length, body = int.from_bytes(header[8:], "big"), start + 16
-        elif length == 0 and open_end:
+        elif length == 0 and open_end and kind == b"mdat":  # zeros behind the end look like other such boxes
             length = end - start
         if length < body - start:
             raise InvalidVideoError(f"The {_name(kind)} box at byte {start:,} has the impossible size {length}.")

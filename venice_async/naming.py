@@ -3,9 +3,10 @@
 import hashlib
 import string
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 
-from venice_async.errors import ConfigurationError, InvalidRequestError
+from venice_async.errors import InvalidRequestError
 
 _FIELDS = ("key", "model", "job_id", "date")
 _MAX_VALUE_BYTES = 100
@@ -35,13 +36,29 @@ def slug(value: str) -> str:
     return f"{_shortened(name, _MAX_VALUE_BYTES - 9)}-{digest}"
 
 
-def render_name(template: str, *, key: str, model: str, job_id: str, date: str) -> str:
+def check_template(template: str) -> None:
+    """Raises `InvalidRequestError` unless every name that `template` makes is a file name of a job's own.
+
+    A template is the user's: it may hold folders. It must hold `{key}` or `{job_id}`, or two jobs would write
+    to one file.
+    """
+    fields = {field for _, field in _template_parts(template)}
+    if not fields & {"key", "job_id"}:
+        raise _template_refusal(template, "must hold {key} or {job_id}: all jobs would write to one file")
+    longest = render_name(template, key="k" * _MAX_VALUE_BYTES, model="m" * _MAX_VALUE_BYTES, job_id="j" * 16, at=0)
+    if problem := _name_problem(longest):
+        raise _template_refusal(template, f"makes a name that {problem}")
+
+
+def render_name(template: str, *, key: str, model: str, job_id: str, at: float) -> str:
     """The output name of a job, from a template such as `"{date}/{key}.mp4"`.
 
-    The fields are `{key}`, `{model}`, `{job_id}` and `{date}`; each value passes through `slug`, so no value
-    can add a folder. Raises `ConfigurationError` for a template with any other field, a conversion, a format,
-    or a brace that does not match. Whether the name stays in a folder is `safe_destination`'s to say.
+    The fields are `{key}`, `{model}`, `{job_id}` and `{date}`, the day of the Unix time `at` in UTC (so that a name
+    does not depend on the machine), such as 2026-11-21; each value passes through `slug`, so no value can add a
+    folder. Raises `InvalidRequestError` for a template with any other field, a conversion, a format, or a brace that
+    does not match. Whether the name stays in a folder is `safe_destination`'s to say.
     """
+    date = datetime.fromtimestamp(at, tz=UTC).date().isoformat()
     values = dict(zip(_FIELDS, map(slug, (key, model, job_id, date)), strict=True))
     return "".join(literal + (values[field] if field else "") for literal, field in _template_parts(template))
 
@@ -53,10 +70,9 @@ def safe_destination(output_dir: Path, name: str) -> Path:
     before anything is paid when the path would leave `output_dir`, is absolute or empty, or has a part that
     cannot be a file name everywhere.
     """
+    if problem := _name_problem(name):
+        raise _refusal(name, problem)
     parts = name.split("/")
-    problem = next((problem for part in parts if (problem := _part_problem(part))), None)
-    if problem or PureWindowsPath(name).drive:
-        raise _refusal(name, problem or "names a drive")
     root = output_dir.resolve()
     folder = root.joinpath(*parts[:-1]).resolve()
     if not folder.is_relative_to(root):
@@ -81,11 +97,11 @@ def _template_parts(template: str) -> list[tuple[str, str | None]]:
     except ValueError:
         parsed = None
     if parsed is None:
-        raise ConfigurationError(f"The output template {template!r} has a brace that does not match.")
+        raise _template_refusal(template, "has a brace that does not match")
     for _, field, format_spec, conversion in parsed:
         if field is not None and (field not in _FIELDS or format_spec or conversion):
             known = ", ".join(f"{{{known}}}" for known in _FIELDS)
-            raise ConfigurationError(f"The output template {template!r} may hold only these fields: {known}.")
+            raise _template_refusal(template, f"may hold only these fields, plainly: {known}")
     return [(literal, field) for literal, field, _, _ in parsed]
 
 
@@ -109,6 +125,12 @@ def _shortened(text: str, limit: int) -> str:
     return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
 
 
+def _name_problem(name: str) -> str | None:
+    """Why `name`, which may hold folders, cannot be a file below a folder, or None when it can."""
+    problem = next((problem for part in name.split("/") if (problem := _part_problem(part))), None)
+    return problem or ("names a drive" if PureWindowsPath(name).drive else None)
+
+
 def _part_problem(part: str) -> str | None:
     """Why `part` cannot be a file or folder name, or None when it can."""
     if part in ("", ".", ".."):
@@ -124,4 +146,9 @@ def _part_problem(part: str) -> str | None:
 
 def _refusal(name: str, problem: str) -> InvalidRequestError:
     text = f"The output name {name[:200]!r} {problem}."
+    return InvalidRequestError(text, problems=(text,))
+
+
+def _template_refusal(template: str, problem: str) -> InvalidRequestError:
+    text = f"The output template {template[:200]!r} {problem}."
     return InvalidRequestError(text, problems=(text,))

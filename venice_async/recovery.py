@@ -46,7 +46,7 @@ class Recovery:
         path = await self.published(record)
         await self.drop_part(record)
         if path is not None:
-            return await self.completed(record, path)
+            return await self.completed(record, output=str(path))
         return await self._recorder.move(record, state=JobState.QUEUED, **NO_FILE)
 
     async def published(self, record: JobRecord) -> Path | None:
@@ -64,10 +64,10 @@ class Recovery:
         except DownloadError:
             return None
 
-    async def completed(self, record: JobRecord, path: Path) -> JobRecord:
-        """The video is safe under its name: say so."""
+    async def completed(self, record: JobRecord, **facts: Any) -> JobRecord:
+        """The video is where it belongs: say so, with what else is known of it now."""
         now = self._recorder.clock.wall()
-        return await self._recorder.move(record, state=JobState.COMPLETED, output=str(path), finished_at=now, part=None)
+        return await self._recorder.move(record, state=JobState.COMPLETED, finished_at=now, part=None, **facts)
 
     async def drop_part(self, record: JobRecord) -> None:
         """Remove what a transfer left on disk."""

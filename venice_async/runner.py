@@ -27,9 +27,10 @@ from venice_async.errors import (
     VeniceError,
 )
 from venice_async.governor import Ticket
-from venice_async.jobs import Cleanup, JobDelayed, JobPolled, JobProgress, JobRecord, JobState, PaidAnswer
+from venice_async.jobs import Cleanup, Delivery, JobDelayed, JobPolled, JobProgress, JobRecord, JobState, PaidAnswer
 from venice_async.models import Processing, QueuedVideo
 from venice_async.naming import part_path
+from venice_async.outlet import Outlets
 from venice_async.recorder import Recorder
 from venice_async.recovery import NO_FILE, Recovery, lost
 from venice_async.verdicts import (
@@ -83,6 +84,7 @@ class Runner:
         recorder: Recorder,
         recovery: Recovery,
         disk: DiskPool,
+        outlets: Outlets,
         rng: random.Random,
         overwrite: Overwrite = Overwrite.REFUSE,
         max_size: int = DEFAULT_MAX_SIZE,
@@ -91,6 +93,7 @@ class Runner:
         self._recorder = recorder
         self._recovery = recovery
         self._disk = disk
+        self._outlets = outlets
         self._rng = rng
         self._overwrite = overwrite
         self._max_size = max_size
@@ -120,7 +123,7 @@ class Runner:
         return await self._carry_out(record, verdict, failure)
 
     async def _queued(self, record: JobRecord, queued: QueuedVideo) -> Outcome:
-        """Record what was paid for. The queue_id cannot be asked for again, so no trouble with the ledger may lose it."""
+        """Record what was paid for: the queue_id cannot be asked for again, so no trouble with the ledger loses it."""
         answer = PaidAnswer(
             job_id=record.id,
             attempt=record.attempt,
@@ -221,6 +224,8 @@ class Runner:
         return await self._carry_out(record, judge_link(failure, tries, self._now()), failure)
 
     async def _downloading(self, record: JobRecord) -> JobRecord:
+        if record.delivery is Delivery.CALLER:
+            return await self._recorder.move(record, state=JobState.DOWNLOADING)
         # The part's name holds the owner: a process that was stopped for long never writes to its successor's file.
         part = part_path(Path(record.output), f"{record.id}-{record.owner}")
         await self._recovery.drop_part(record)
@@ -228,6 +233,8 @@ class Runner:
 
     async def _deliver(self, record: JobRecord, body: VideoBody) -> Outcome:
         """Bytes to a durable file; its hash is recorded before its name is given, so that a later start knows it."""
+        if record.delivery is Delivery.CALLER:
+            return await self._hand_over(record, body)
 
         def progress(received: int, total: int | None) -> None:
             self._recorder.report(record, JobProgress(**self._recorder.about(record), received=received, total=total))
@@ -245,7 +252,22 @@ class Runner:
         record = await self._recorder.move(record, size=part.size, sha256=part.sha256, cleanup=cleanup)
         path = await self._published(record, part)
         self._tries.pop(record.id, None)
-        return Outcome(record=await self._recovery.completed(record, path), step=Step.MOVED)
+        return Outcome(record=await self._recovery.completed(record, output=str(path)), step=Step.MOVED)
+
+    async def _hand_over(self, record: JobRecord, body: VideoBody) -> Outcome:
+        """Bytes to the caller; what he does not take whole, or drops, still waits at the server."""
+        if (outlet := self._outlets.get(record.id)) is None:
+            return Outcome(record=await self._recorder.move(record, state=JobState.QUEUED), step=Step.MOVED)
+        try:
+            handed = await outlet.hand_over(body)
+            if handed is None:
+                return Outcome(record=await self._recorder.move(record, state=JobState.QUEUED), step=Step.MOVED)
+            cleanup = Cleanup.PENDING if handed.delete_remote else Cleanup.NONE
+            facts = {"size": handed.video.size, "sha256": handed.video.sha256, "cleanup": cleanup}
+            self._tries.pop(record.id, None)
+            return Outcome(record=await self._recovery.completed(record, **facts), step=Step.MOVED)
+        finally:
+            outlet.recorded()
 
     async def _published(self, record: JobRecord, part: PartFile) -> Path:
         try:

@@ -5,6 +5,7 @@ whether a request can have been processed, and their texts hold addresses and he
 failure is judged by how far the request got, and none of aiohttp's exceptions leaves this module.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -14,9 +15,17 @@ from urllib.parse import urlsplit
 from attrs import field, frozen, validators
 
 from venice_async.decoding import ENCODINGS, decoded
-from venice_async.errors import ConnectError, InvalidRequestError, ReplyLostError, SendError, VeniceError
+from venice_async.errors import (
+    ConfigurationError,
+    ConnectError,
+    ReplyLostError,
+    SendError,
+    VeniceError,
+)
 from venice_async.links import is_loopback
-from venice_async.media import encoded, encoded_size
+from venice_async.lowwater import LowWater
+from venice_async.media import encoded_size
+from venice_async.sending import Progress, is_streamed, withholding
 from venice_async.wire.exchange import Call, Channel, ReplyHead
 
 if TYPE_CHECKING:
@@ -50,6 +59,7 @@ class Transport(Protocol):
 class Timeouts:
     """Real seconds without any progress after which a call is given up; there is no limit on a whole transfer.
 
+    Sending counts too: a server that stops taking the pieces of a large or paid body has `read`, or `queue_read`.
     `queue_read` is long on purpose: the edge in front of Venice answers by itself after about 100 s,
     and an answer, even an error, is worth more than a paid call whose outcome nobody knows.
     """
@@ -57,17 +67,6 @@ class Timeouts:
     connect: float = field(default=15.0, validator=validators.gt(0))
     read: float = field(default=60.0, validator=validators.gt(0))
     queue_read: float = field(default=180.0, validator=validators.gt(0))
-
-
-class _Progress:
-    """How far a request got: what is false here is proved, what is true may still not have arrived."""
-
-    __slots__ = ("headers_sent", "last_byte_released", "refusal")
-
-    def __init__(self, *, whole_body: bool, traced: bool) -> None:
-        self.headers_sent = not traced
-        self.last_byte_released = whole_body
-        self.refusal: InvalidRequestError | None = None
 
 
 class AiohttpTransport:
@@ -79,6 +78,8 @@ class AiohttpTransport:
     """
 
     def __init__(self, *, base_url: str, timeouts: Timeouts | None = None, user_agent: str = "venice-async") -> None:
+        if not (user_agent.isascii() and user_agent.isprintable()):  # a line break would begin another header
+            raise ConfigurationError("The user agent holds characters that a header cannot carry.")
         self._timeouts = timeouts or Timeouts()
         self._user_agent = user_agent
         self._public_links_only = not is_loopback(urlsplit(base_url).hostname or "")
@@ -94,18 +95,19 @@ class AiohttpTransport:
         import aiohttp
 
         session = self._session(call.channel)
-        stream_body = call.channel is Channel.QUEUE or len(call.body) > 1
-        progress = _Progress(whole_body=not stream_body, traced=call.channel is not Channel.CONTROL)
+        stream_body = is_streamed(call)
+        progress = Progress(whole_body=not stream_body, traced=call.channel is not Channel.CONTROL)
         options: dict[str, Any] = {"headers": {"accept-encoding": "identity", **call.headers}}
         if stream_body:
             size = await self._in_thread(encoded_size, call.body)
             options["headers"]["content-length"] = str(size)
-            options["data"] = self._withholding(call, size, progress)
+            limit = self._read_timeout(call.channel)
+            options["data"] = withholding(call, size, progress, limit=limit, executor=self._readers)
         elif call.body:
             options["data"] = call.body[0]
         failure: VeniceError
         try:
-            return await session.request(
+            answer = session.request(
                 call.method,
                 call.url,
                 allow_redirects=False,
@@ -113,6 +115,7 @@ class AiohttpTransport:
                 middlewares=() if call.method == "POST" else (_one_attempt,),
                 **options,
             )
+            return await (progress.watch(answer) if stream_body else answer)
         except _Interrupted as broken:
             failure = _failure(call, progress, broken.reason)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
@@ -122,33 +125,10 @@ class AiohttpTransport:
         del options  # it holds the credential, and a traceback shows local names
         raise failure
 
-    async def _withholding(self, call: Call, size: int, progress: _Progress) -> AsyncIterator[bytes]:
-        """The body, its last byte as a piece of its own: until that is asked for, no server can have parsed it."""
-        left = size
-        held = b""
-        try:
-            async for piece in encoded(call.body, executor=self._readers):
-                if held:
-                    yield held
-                left -= len(piece)
-                held = piece
-                if left < 0:  # a file that grows while it is read might never end
-                    break
-        except InvalidRequestError as refusal:
-            progress.refusal = refusal  # aiohttp would wrap it
-            raise
-        if left:
-            sentence = "A media file changed while it was being sent."
-            progress.refusal = InvalidRequestError(sentence, problems=(sentence,))
-            raise progress.refusal
-        if len(held) > 1:
-            yield held[:-1]
-        progress.last_byte_released = True
-        yield held[-1:]
+    def _read_timeout(self, channel: Channel) -> float:
+        return self._timeouts.queue_read if channel is Channel.QUEUE else self._timeouts.read
 
     async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
-        import asyncio
-
         if all(isinstance(segment, bytes) for segment in args[0]):
             return work(*args)
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *args)
@@ -165,7 +145,7 @@ class AiohttpTransport:
 
         from venice_async.resolver import PublicResolver
 
-        read = self._timeouts.queue_read if channel is Channel.QUEUE else self._timeouts.read
+        read = self._read_timeout(channel)
         public_only = channel is Channel.MEDIA and self._public_links_only
         connector = aiohttp.TCPConnector(
             force_close=channel is Channel.QUEUE, limit=100, resolver=PublicResolver() if public_only else None
@@ -180,13 +160,11 @@ class AiohttpTransport:
                 total=None, connect=self._timeouts.connect, sock_read=read, ceil_threshold=float("inf")
             ),
             trace_configs=[] if channel is Channel.CONTROL else [_trace()],  # polls are many, and need no proof
-            read_bufsize=2**20,
+            read_bufsize=2**18,  # times two it is what each of many transfers may hold in memory
         )
 
     async def aclose(self) -> None:
         """Close the sessions and wait until their connections are down."""
-        import asyncio
-
         self._closed = True
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
@@ -237,14 +215,30 @@ class _AiohttpReply:
     async def _raw_chunks(self) -> AsyncIterator[bytes]:
         import aiohttp
 
+        content, size = self._response.content, self.head.content_length
+        # Piece by piece as they came, where their number is small; those of chunked coding come joined.
+        read = content.readany if size is None else self._read_piece
+        mark = self._low_water(size)
         failure = None
         try:
-            async for chunk in self._response.content.iter_any():
+            while chunk := await read():
+                mark.took(len(chunk))
                 yield chunk
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             failure = ReplyLostError(f"The answer to {self._name} was cut: {_reason(error)}.")
+        finally:
+            mark.close()
         if failure is not None:
             raise failure
+
+    async def _read_piece(self) -> bytes:
+        return (await self._response.content.readchunk())[0]
+
+    def _low_water(self, size: int | None) -> LowWater:
+        connection = self._response.connection
+        transport = None if connection is None else connection.transport
+        sock = None if transport is None else transport.get_extra_info("socket")
+        return LowWater(sock, size, asyncio.get_running_loop().call_later)
 
 
 class _Interrupted(Exception):  # noqa: N818 -- never leaves this module
@@ -283,7 +277,7 @@ def _trace() -> "aiohttp.TraceConfig":
     return trace
 
 
-def _failure(call: Call, progress: _Progress, reason: str, *, certificate: bool = False) -> VeniceError:
+def _failure(call: Call, progress: Progress, reason: str, *, certificate: bool = False) -> VeniceError:
     if progress.refusal is not None:
         return progress.refusal
     host = "the link's host" if call.channel is Channel.MEDIA else urlsplit(call.url).netloc

@@ -33,6 +33,24 @@ async def test_models_are_filtered(venice: Command) -> None:
     assert ran.json[0]["constraints"]["durations"] == ["5s", "10s", "15s", "20s", "30s"]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        (("--type", "upscale"), {"topaz-video-upscale"}),
+        (("--type", "video-to-video"), {"wan-2-7-video-to-video"}),
+        (("--type", "reference-to-video", "--privacy", "private"), {"grok-imagine-reference-to-video-private"}),
+        (("--resolution", "768P"), {"minimax-h3-text-to-video"}),
+        (("--duration", "-1"), {"seedance-2-5-reference-to-video-basic"}),
+        (("--search", "longcat-d", "--no-audio", "--aspect-ratio", "1:1"), {"longcat-distilled-text-to-video"}),
+        (("--search", "ovi", "--audio", "--duration", "5s"), {"ovi-image-to-video"}),
+    ],
+)  # fmt: skip
+async def test_each_filter(venice: Command, wanted: tuple[str, ...], ids: set[str]) -> None:
+    """By what a video is made from, and by what a model takes."""
+    ran = await venice("models", *wanted, "--json")
+    assert {model["id"] for model in ran.json} == ids
+
+
 async def test_no_such_model(venice: Command) -> None:
     """A search that finds nothing is exit code 1; a type that does not exist is 2."""
     assert (await venice("models", "--search", "nothing-like-this")).code == 1
@@ -46,6 +64,33 @@ async def test_quote(venice: Command, emulator: Emulator) -> None:
     assert (ran.code, ran.out) == (0, "$1.60\n")
     assert (await venice(*arguments, "--json")).json == {"model": "wan-2.6-text-to-video", "usd": 1.6}
     assert not emulator.charges
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("wan-2.6-text-to-video",), "duration: is required by this model. Allowed: 5s, 10s, 15s."),
+        (("wan-2.6-text-to-video", "--duration", "7s"), "Allowed: 5s, 10s, 15s."),
+        (("seedance-2-5-reference-to-video-basic", "--duration", "auto"),
+         "reference_video_total_duration: is required"),
+        (("topaz-video-upscale",), "video_url: is required"),
+    ],
+)  # fmt: skip
+async def test_a_quote_says_what_it_lacks(venice: Command, arguments: tuple[str, ...], said: str) -> None:
+    """With what would do, instead of the server's 400."""
+    ran = await venice("quote", *arguments, "--json")
+    assert ran.code == 1
+    assert said in ran.err
+    assert ran.json["error"]["problems"][0]["field"] == said.partition(":")[0].replace("Allowed", "duration")
+
+
+async def test_a_quote_takes_what_generate_takes(venice: Command) -> None:
+    """So that one command line tells the price of the other; the reference videos' length is part of it."""
+    arguments = ("seedance-2-0-reference-to-video-basic", "Extend <Video 1>, generate rain", "--duration", "5s",
+                 "--aspect-ratio", "adaptive", "--reference-video", "https://a/b.mp4")  # fmt: skip
+    with_length = await venice("quote", *arguments, "--reference-video-seconds", "10")
+    older_name = await venice("quote", *arguments, "--reference-video-total-duration", "10")
+    assert with_length.out == older_name.out == "$0.96\n"
 
 
 async def test_quote_of_an_unknown_model(venice: Command) -> None:

@@ -35,11 +35,26 @@ def test_help_names_every_command() -> None:
     """Without a command the help is shown, and it names all of them."""
     ran = python("-m", "venice_async")
     assert ran.returncode == 0
-    for command in ("demo", "emulator", "generate", "jobs", "models", "quote", "resume", "unknown"):
+    for command in (
+        "demo",
+        "emulator",
+        "generate",
+        "jobs",
+        "models",
+        "quote",
+        "reconcile",
+        "release",
+        "resolve",
+        "resume",
+        "unknown",
+    ):
         assert command in ran.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "emulator", "generate", "jobs", "models", "quote", "resume", "unknown"])
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "emulator", "generate", "jobs", "models", "quote", "reconcile", "release", "resolve", "resume", "unknown"],
+)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every command tells its options."""
     assert main([command, "--help"]) == 0
@@ -49,10 +64,10 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 def test_wrong_words_are_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     """A command or option that does not exist is one line with the way to help."""
     assert main(["generat"]) == 2
-    assert main(["quote"]) == 2
+    assert main(["models", "--no-such"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith('venice-async: Unknown command "generat"')
-    assert lines[1].endswith("See: venice-async quote --help")
+    assert lines[1].endswith("See: venice-async models --help")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

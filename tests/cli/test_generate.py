@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import inspect
+import json
 import os
 import pty
 import signal
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from venice_async.emulator import Emulator
+from venice_async.manager import JobManager
 
 from .conftest import SCALE, Command, clean_environment
 
@@ -48,6 +52,29 @@ async def test_the_same_key_never_pays_twice(venice: Command, emulator: Emulator
     assert (second.code, second.out) == (0, first.out)
     assert "not paid twice" in second.err
     assert len(emulator.charges) == 1
+
+
+async def test_a_request_file_is_made(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """The API's fields in a file; the model and the prompt may be in it as well."""
+    body = {"model": FAST, "prompt": "A lighthouse", "duration": "6s", "aspect_ratio": "16:9"}
+    (tmp_path / "request.json").write_text(json.dumps(body))
+    scale = ("--time-scale", f"{SCALE:g}")
+    ran = await venice("generate", "--request", "request.json", "--duration", "8s", *scale, "--yes", "-o", "a.mp4")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'a.mp4'}\n")
+    assert emulator.spent_usd == Decimal("0.52")
+
+
+async def test_what_the_check_would_refuse_is_sent_anyway(venice: Command, emulator: Emulator) -> None:
+    """Then the server decides, and its refusal costs nothing."""
+    if "check" not in inspect.signature(JobManager.submit).parameters:
+        pytest.skip("JobManager.submit checks everything")
+    wrong = ("generate", FAST, "x", "--duration", "7s", "--aspect-ratio", "16:9", "--time-scale", f"{SCALE:g}", "--yes")
+    assert "is not one of this model's" in (await venice(*wrong)).err
+    queued = [request for request in emulator.requests if request.endpoint == "queue"]
+    assert queued == []
+    ran = await venice(*wrong, "--send-anyway")
+    assert (ran.code, len(emulator.charges)) == (1, 0)
+    assert [request.status for request in emulator.requests if request.endpoint == "queue"] == [400]
 
 
 async def test_a_script_must_approve_the_price(venice: Command, emulator: Emulator) -> None:
@@ -92,7 +119,7 @@ async def test_a_wrong_request_is_refused_before_it_is_paid(
     ("arguments", "sentence"),
     [
         (("--image", "nowhere.png"), "There is no file 'nowhere.png'"),
-        (("--extra", "seed"), "--extra takes NAME=JSON"),
+        (("--extra", "seed"), "--extra takes NAME=VALUE"),
         (("--extra", "seed={"), "--extra seed is not JSON"),
         (("--keyframe", "x=a.png"), "--keyframe takes FRAME=FILE_OR_URL"),
         (("--element", "[]"), "--element takes a JSON object"),

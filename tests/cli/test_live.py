@@ -12,7 +12,7 @@ from venice_async.cli.live import LiveView, PlainView
 from venice_async.cli.terminal import Terminal
 from venice_async.errors import CapacityError, Charge, ContentRejectedError, VeniceError
 from venice_async.jobs import JobDelayed, JobEvent, JobPolled, JobProgress, JobState, JobStateChanged
-from venice_async.manager.budget import Totals
+from venice_async.money import Totals
 
 from .test_board import HandClock
 

@@ -28,7 +28,9 @@ def test_every_field_of_a_request_is_within_reach(image: Path) -> None:
         elements=(f'{{"frontal_image_url": "{image}", "reference_image_urls": ["{url}"]}}',),
         keyframes=(f"48={url}",), omni_reference_task_type="edit", bitrate_mode="high",
         confirm_terms_and_privacy=True, confirm_legal_right=True, confirm_screening=True,
-        extra=('voice_id="anna"', 'camera_trajectory={"pan": 1}'),
+        image_references=('{"role": "style"}',), video_references=("7",), voice_id="anna",
+        camera_trajectory='{"pan": 1}', anon_user_id="u-1", reference_video_seconds=5.5, input_height=720,
+        extra=("mood=calm", "seed=7", "loop=true", 'nose={"left": 1}', 'quoted="7"'),
     )  # fmt: skip
     request = options.request("m", "a prompt")
     file = MediaFile(content_type="image/png", path=image)
@@ -40,7 +42,9 @@ def test_every_field_of_a_request_is_within_reach(image: Path) -> None:
     assert request.consent == SeedanceConsent(
         confirmed_terms_and_privacy=True, confirmed_legal_right=True, confirmed_screening_acknowledged=True
     )
-    assert request.extra == {"voice_id": "anna", "camera_trajectory": {"pan": 1}}
+    assert request.extra == {"mood": "calm", "seed": 7, "loop": True, "nose": {"left": 1}, "quoted": "7"}
+    assert (request.image_references, request.video_references) == (({"role": "style"},), (7,))
+    assert request.camera_trajectory == {"pan": 1}
 
 
 def test_nothing_given_is_nothing_sent() -> None:

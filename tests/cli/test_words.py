@@ -1,11 +1,12 @@
 """Values as a person reads them."""
 
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from venice_async.cli.words import full, money, name_of, near, size, span, values
+from venice_async.cli.words import ago, full, moment, money, name_of, near, size, span, values, with_advice
 from venice_async.errors import Charge, ConfigurationError, ContentRejectedError
 from venice_async.jobs import JobRecord
 from venice_async.models import VideoRequest
@@ -60,3 +61,23 @@ def test_paths_are_told_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     assert near(str(tmp_path / "videos" / "a.mp4")) == "videos/a.mp4"
     assert near("/elsewhere/a.mp4") == "/elsewhere/a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "0 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7200, "2 h ago"), (172_800, "2 days ago")],
+)
+def test_ages(seconds: float, text: str) -> None:
+    """In the largest unit of which there are two."""
+    assert ago(seconds) == text
+
+
+def test_moments() -> None:
+    """To the second, with the zone, so that nobody takes them for another's."""
+    assert datetime.fromisoformat(moment(1_800_000_000.7)).timestamp() == 1_800_000_000
+
+
+def test_an_error_with_what_to_do() -> None:
+    """On one line: what went wrong, the money, the advice."""
+    error = ContentRejectedError("Refused", charge=Charge.NONE)
+    assert with_advice(error) == "Refused. Nothing was charged. Change the prompt or the media."

@@ -13,7 +13,7 @@ from harness import job_record
 from ledger.neighbours import neighbour
 from venice_async.errors import LedgerError, StaleRecordError
 from venice_async.jobs import JobRecord, JobState, PaidAnswer
-from venice_async.ledger import SqliteLedger, owner_file
+from venice_async.ledger import SqliteLedger, owner_file, store
 from venice_async.ledger.leases import LEASE, MARGIN, RENEWAL
 
 pytestmark = pytest.mark.anyio
@@ -104,11 +104,13 @@ async def test_owners_without_work_share_no_limits(pair: tuple[SqliteLedger, Sql
 
 
 async def test_what_happened_between_join_and_the_first_look_is_news(path: Path) -> None:
-    """Whoever reads the records right after joining misses nothing."""
+    """Whoever reads the records right after joining misses nothing; what happened before is no news."""
     ours, theirs = SqliteLedger(path), SqliteLedger(path)
-    for ledger in (theirs, ours):
-        await ledger.open()
-        await ledger.join()
+    await theirs.open()
+    await theirs.join()
+    await theirs.add(job_record(7))
+    await ours.open()
+    await ours.join()
     record = await theirs.add(job_record(1))
     assert (await ours.look()).changed == (record,)
     await ours.aclose()
@@ -400,6 +402,24 @@ async def test_without_locks_the_lease_decides(
     time.pass_(LEASE + 1)
     assert [each.owner for each in (await ours.look()).changed] == [ours.owner]
     assert await ours.kept() == [ANSWER]
+
+
+async def test_a_join_that_is_not_committed_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbour that reads for too long keeps the commit from happening: neither a file nor a token is left."""
+    monkeypatch.setattr(store, "BUSY_TIMEOUT", 0.0)
+    ledger = SqliteLedger(path)
+    await ledger.open()
+    await ledger.add(job_record(1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM jobs").fetchall()
+        with pytest.raises(LedgerError, match="locked"):
+            await ledger.join()
+        assert (ledger.owner, ledger.lease_valid, owner_files(path), owner_rows(path)) == (0, False, [], [])
+        reader.execute("ROLLBACK")
+    await ledger.join()
+    assert len(owner_files(path)) == len(owner_rows(path)) == 1
+    await ledger.aclose()
 
 
 async def test_who_cannot_join_owns_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

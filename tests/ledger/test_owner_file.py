@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from venice_async.jobs import PaidAnswer
+from venice_async.ledger import owner_file
 from venice_async.ledger.owner_file import SIZE, OwnerFile
 
 LINK = "https://media/canary-link-77b2e0"
@@ -68,6 +69,22 @@ def test_what_is_dropped_is_wiped(file: OwnerFile) -> None:
     assert file.path.read_bytes() == bytes(SIZE)
     file.keep(ANSWER)
     assert file.kept() == [ANSWER]
+
+
+def test_every_write_reaches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its room, each answer, and each wipe, before the call returns."""
+    synced: list[bytes] = []
+
+    def sync(handle: int) -> None:
+        os.fsync(handle)
+        synced.append(os.pread(handle, SIZE, 0).strip(b"\0"))
+
+    monkeypatch.setattr(owner_file, "_sync", sync)
+    file = OwnerFile.create(tmp_path / "jobs.sqlite3")
+    file.keep(ANSWER)
+    file.drop([ANSWER])
+    assert synced == [b"", f"{ANSWER.to_text()}\n".encode(), b""]
+    file.close()
 
 
 def test_a_full_file_says_so(file: OwnerFile) -> None:

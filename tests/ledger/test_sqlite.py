@@ -20,6 +20,7 @@ from harness import job_record
 from venice_async.errors import BudgetExceededError, LedgerError, StaleRecordError, VeniceError
 from venice_async.jobs import JobRecord, JobState, PaidAnswer
 from venice_async.ledger import SqliteLedger, store
+from venice_async.ledger.place import Place, found_or_made
 from venice_async.ledger.schema import APPLICATION_ID, VERSION
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +120,21 @@ async def test_a_cut_file_is_noticed(path: Path) -> None:
     assert "is damaged" in await refused(path)
 
 
+async def test_a_file_that_vanishes_while_it_is_opened_is_not_made_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would make one that others can read, and without a single job."""
+
+    def vanishing(found: Path) -> Place:
+        place = found_or_made(found)
+        found.unlink()
+        return place
+
+    monkeypatch.setattr(store, "found_or_made", vanishing)
+    assert "cannot be used as a ledger" in await refused(path)
+    assert list(path.parent.iterdir()) == []
+
+
 async def test_the_file_says_what_it_is(path: Path, ledger: SqliteLedger) -> None:
     """So that this and later versions know it."""
     await ledger.aclose()
@@ -129,7 +145,13 @@ async def test_the_file_says_what_it_is(path: Path, ledger: SqliteLedger) -> Non
 
 async def test_writes_survive_a_power_failure(ledger: SqliteLedger) -> None:
     """Rollback journal with EXTRA synchronisation: no commit returns before the disk has it, the folder included."""
-    wanted = {"synchronous": 3, "journal_mode": "delete", "secure_delete": 1, "busy_timeout": 60_000}
+    wanted = {
+        "synchronous": 3,
+        "journal_mode": "delete",
+        "secure_delete": 1,
+        "busy_timeout": 60_000,
+        "trusted_schema": 0,
+    }
     for pragma, value in wanted.items():
         found = await on_thread(ledger, lambda file, name=pragma: file.execute(f"PRAGMA {name}").fetchone())
         assert found == (value,)
@@ -180,6 +202,21 @@ async def test_closing_writes_what_still_waits(path: Path, ledger: SqliteLedger)
     await again.open()
     assert len(await again.records()) == 50
     await again.aclose()
+
+
+async def test_a_dropped_ledger_warns(path: Path) -> None:
+    """Whoever opens closes."""
+    ledger = SqliteLedger(path)
+    await ledger.open()
+    store, groups = ledger._store, ledger._groups
+    dropped = [ledger]
+    del ledger
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        dropped.clear()
+    assert store is not None
+    assert groups is not None
+    await groups.alone(store.close)
+    groups.close()
 
 
 async def test_many_may_close_at_once(ledger: SqliteLedger) -> None:
@@ -424,8 +461,9 @@ async def test_a_group_that_failed_does_not_count(path: Path, ledger: SqliteLedg
     cap, price = Decimal("1.00"), Decimal("0.60")
     await ledger.add(job_record(1, price_usd=Decimal("0.10")), cap_usd=cap)
     await on_thread(ledger, lambda file: file.execute("PRAGMA max_page_count = 1"))
-    with pytest.raises(LedgerError, match="full"):
-        await ledger.add(job_record(2, price_usd=price, request="x" * 100_000), cap_usd=cap)
+    group = (job_record(2, price_usd=price), job_record(6, price_usd=Decimal(0), request="x" * 100_000))
+    answers = await asyncio.gather(*(ledger.add(each, cap_usd=cap) for each in group), return_exceptions=True)
+    assert ["full" in str(answer) for answer in answers] == [True, True]
     await on_thread(ledger, lambda file: file.execute("PRAGMA max_page_count = 100000"))
     other = SqliteLedger(path)
     await other.open()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from venice_async.errors import BudgetExceededError, Charge
 from venice_async.jobs import MOVES, JobRecord, JobState
-from venice_async.manager.budget import Budget, Totals, totals_of
+from venice_async.manager.budget import Budget
+from venice_async.money import Totals, totals_of
 
 PRICE = Decimal("0.35")
 NOTHING = Totals()

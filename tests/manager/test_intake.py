@@ -1,34 +1,79 @@
 """From a request to a record: everything wrong is found before money is spent."""
 
+from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import PRIVATE, World, video_request, virtual
 
+from venice_async.client import VeniceClient
+from venice_async.disk import DiskPool
 from venice_async.download import Overwrite
 from venice_async.emulator.faults import StatusFault
 from venice_async.errors import (
     BudgetExceededError,
+    Charge,
     ConfigurationError,
     DestinationExistsError,
+    DownloadError,
     InvalidRequestError,
     ServerError,
 )
-from venice_async.jobs import JobState
+from venice_async.jobs import Delivery, JobRecord, JobState
 from venice_async.ledger.protocol import moved
 from venice_async.manager.budget import Budget
 from venice_async.manager.intake import Intake
+from venice_async.manager.places import Places
+from venice_async.models import MediaFile, VideoRequest
 
 
-def intake(world: World, *, budget: Budget | None = None, overwrite: Overwrite = Overwrite.REFUSE) -> Intake:
-    return Intake(world.client(), output_dir=world.output, overwrite=overwrite, budget=budget or Budget())
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DiskPool]:
+    """Threads for all tests of this module."""
+    pool = DiskPool()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(autouse=True)
+def _pool(pool: DiskPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rig, "pool", pool, raising=False)
+
+
+class Rig:
+    """What an intake needs, with the module's threads."""
+
+    pool: DiskPool
+
+    @classmethod
+    def intake(
+        cls,
+        client: VeniceClient,
+        folder: Path,
+        *,
+        budget: Budget | None = None,
+        overwrite: Overwrite = Overwrite.REFUSE,
+        template: str | None = None,
+    ) -> Intake:
+        places = Places(folder, template=template, overwrite=overwrite, pool=cls.pool, at_once=1)
+        return Intake(client, places=places, budget=budget or Budget(), pool=cls.pool)
+
+
+def intake(world: World, **options: Any) -> Intake:
+    return Rig.intake(world.client(), world.output, **options)
+
+
+async def prepared(door: Intake, request: VideoRequest, **options: Any) -> JobRecord:
+    facts: dict[str, Any] = {"key": None, "output": None, "delivery": Delivery.DISK, "check": True}
+    return await door.prepare(request, **{**facts, **options})
 
 
 @virtual()
 async def test_a_record_holds_all_that_the_job_needs(world: World) -> None:
     """Its own id, the key, the price, where the file goes, and what changes its execution time."""
-    record = await intake(world).prepare(video_request(model=PRIVATE), key="scene 1/2", output=None)
+    record = await prepared(intake(world), video_request(model=PRIVATE), key="scene 1/2")
     assert (record.key, record.model, record.state) == ("scene 1/2", PRIVATE, JobState.PENDING)
     assert record.price_usd is not None
     assert record.price_usd > 0
@@ -41,7 +86,7 @@ async def test_a_record_holds_all_that_the_job_needs(world: World) -> None:
 @virtual()
 async def test_without_a_key_the_id_is_the_key(world: World) -> None:
     """And the file is named after the model and the id."""
-    record = await intake(world).prepare(video_request(), key=None, output=None)
+    record = await prepared(intake(world), video_request())
     assert record.key == record.id
     assert record.output.endswith(f"/{record.model}-{record.id}.mp4")
 
@@ -61,7 +106,7 @@ async def test_without_a_key_the_id_is_the_key(world: World) -> None:
 async def test_mistakes_are_refused(world: World, changes: dict[str, Any], names: dict[str, Any]) -> None:
     """With an error that lists them."""
     with pytest.raises(InvalidRequestError) as refused:
-        await intake(world).prepare(video_request(**changes), **{"key": None, "output": None, **names})
+        await prepared(intake(world), video_request(**changes), **names)
     assert refused.value.problems
 
 
@@ -69,30 +114,28 @@ async def test_mistakes_are_refused(world: World, changes: dict[str, Any], names
 async def test_without_a_credential_nothing_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error comes before any request."""
     monkeypatch.delenv("VENICE_API_KEY", raising=False)
-    from venice_async.client import VeniceClient
-
     client = VeniceClient(base_url=world.emulator.memory_url, transport=world.emulator.transport(world.clock))
-    bare = Intake(client, output_dir=world.output, overwrite=Overwrite.REFUSE, budget=Budget())
+    bare = Rig.intake(client, world.output)
     with pytest.raises(ConfigurationError):
-        await bare.prepare(video_request(), key=None, output=None)
+        await prepared(bare, video_request())
     assert world.emulator.requests == ()
 
 
 @virtual(faults=[StatusFault(endpoints=("quote",), status=500)])
 async def test_a_price_is_a_courtesy_unless_there_is_a_budget(world: World) -> None:
     """A quote that cannot be had stops a job only where the price matters."""
-    record = await intake(world).prepare(video_request(), key=None, output=None)
+    record = await prepared(intake(world), video_request())
     assert record.price_usd is None
     with pytest.raises(ServerError):
-        await intake(world, budget=Budget(Decimal(5))).prepare(video_request(), key=None, output=None)
+        await prepared(intake(world, budget=Budget(Decimal(5))), video_request())
 
 
 @virtual()
 async def test_two_jobs_never_write_to_one_file(world: World) -> None:
     """Until the first has come to an end, and its file is gone."""
     door = intake(world)
-    first = await door.prepare(video_request(1), key="a", output="same.mp4")
-    second = await door.prepare(video_request(2), key="b", output="same.mp4")
+    first = await prepared(door, video_request(1), key="a", output="same.mp4")
+    second = await prepared(door, video_request(2), key="b", output="same.mp4")
     door.claim(first)
     with pytest.raises(InvalidRequestError, match="Another job"):
         door.claim(second)
@@ -104,8 +147,8 @@ async def test_two_jobs_never_write_to_one_file(world: World) -> None:
 async def test_a_claim_that_fails_takes_nothing(world: World) -> None:
     """Place and budget are taken both or none."""
     door = intake(world, budget=(budget := Budget(Decimal("0.15"))))
-    first = await door.prepare(video_request(1), key="a", output="a.mp4")
-    second = await door.prepare(video_request(2), key="b", output="b.mp4")
+    first = await prepared(door, video_request(1), key="a", output="a.mp4")
+    second = await prepared(door, video_request(2), key="b", output="b.mp4")
     door.claim(first)
     with pytest.raises(BudgetExceededError):
         door.claim(second)
@@ -120,7 +163,7 @@ async def test_what_stands_at_the_destination_is_respected(world: World) -> None
     world.output.mkdir()
     (world.output / "a.mp4").symlink_to(world.output / "nowhere")
     door = intake(world)
-    record = await door.prepare(video_request(1), key="a", output=None)
+    record = await prepared(door, video_request(1), key="a")
     with pytest.raises(DestinationExistsError):
         door.claim(record)
     intake(world, overwrite=Overwrite.REPLACE).claim(record)
@@ -130,13 +173,13 @@ async def test_what_stands_at_the_destination_is_respected(world: World) -> None
 async def test_a_finished_job_frees_the_name_it_had_claimed(world: World) -> None:
     """Also where the video got another name in the end."""
     door = intake(world, overwrite=Overwrite.RENAME)
-    record = await door.prepare(video_request(1), key="a", output="a.mp4")
+    record = await prepared(door, video_request(1), key="a", output="a.mp4")
     door.claim(record)
     done = moved(
         moved(moved(record, {"state": JobState.QUEUEING}), {"state": JobState.QUEUED}), {"output": "a (2).mp4"}
     )
     door.follow(moved(moved(done, {"state": JobState.DOWNLOADING}), {"state": JobState.COMPLETED}))
-    door.claim(await door.prepare(video_request(2), key="b", output="a.mp4"))
+    door.claim(await prepared(door, video_request(2), key="b", output="a.mp4"))
 
 
 @virtual()
@@ -145,6 +188,53 @@ async def test_the_catalogue_is_fetched_once(world: World) -> None:
     import asyncio
 
     door = intake(world)
-    await asyncio.gather(*(door.prepare(video_request(number), key=None, output=None) for number in range(20)))
+    await asyncio.gather(*(prepared(door, video_request(number)) for number in range(20)))
     assert world.count("models") == 1
     assert world.count("quote") == 1
+
+
+@virtual()
+async def test_what_we_would_refuse_can_be_sent_anyway(world: World) -> None:
+    """The server has the last word; the price is asked for all the same."""
+    strange = video_request(duration="7s")
+    with pytest.raises(InvalidRequestError, match="duration"):
+        await prepared(intake(world), strange)
+    assert (await prepared(intake(world), strange, check=False)).price_usd is None
+
+
+@virtual()
+async def test_media_are_looked_at_before_anything_is_paid(world: World) -> None:
+    """A file that is not there, beside everything else that is wrong."""
+    request = VideoRequest(
+        model="wan-2.6-image-to-video",
+        prompt="it moves",
+        duration="99s",
+        image_url=MediaFile.from_path(world.folder / "missing.png"),
+    )
+    with pytest.raises(InvalidRequestError) as refused:
+        await prepared(intake(world), request)
+    assert {problem.field for problem in refused.value.located} >= {"duration", "image_url"}
+
+
+@virtual()
+async def test_names_follow_a_template(world: World) -> None:
+    """A folder a day, for example; an output that is given comes before it."""
+    door = intake(world, template="{date}/{model}-{key}.mp4")
+    record = await prepared(door, video_request(), key="a/b")
+    day, _, name = str(Path(record.output).relative_to(world.output.resolve())).partition("/")
+    assert (len(day), day.count("-")) == (10, 2)
+    assert name.startswith("longcat-distilled-text-to-video-a_b")
+    assert (await prepared(door, video_request(), output="own.mp4")).output.endswith("/own.mp4")
+    with pytest.raises(InvalidRequestError, match="template"):
+        intake(world, template="{prompt}.mp4")
+
+
+@virtual()
+async def test_a_full_disk_is_told_before_anything_is_paid(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a job without a file needs no room."""
+    monkeypatch.setattr("venice_async.disk.free_bytes", lambda _: 10 * 2**20)
+    door = intake(world)
+    with pytest.raises(DownloadError, match="10 MiB free") as refused:
+        await prepared(door, video_request())
+    assert refused.value.charge is Charge.NONE
+    assert (await prepared(door, video_request(), delivery=Delivery.CALLER)).output == ""

@@ -42,9 +42,9 @@ from venice_async.errors import (
 from venice_async.jobs import Cleanup, JobEvent, JobProgress, JobRecord, JobState, JobStateChanged, VideoFile
 from venice_async.ledger import MemoryLedger, SqliteLedger
 from venice_async.manager import JobManager
-from venice_async.manager.budget import Totals
 from venice_async.manager.job import Job
 from venice_async.models import SeedanceConsent
+from venice_async.money import Totals
 from venice_async.transport import Reply, Transport
 from venice_async.wire.exchange import Call, ReplyHead
 

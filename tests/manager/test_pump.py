@@ -46,6 +46,7 @@ class Rig:
             jobs=self.jobs,
             downloads=downloads,
             may_start=lambda: self.may_start,
+            is_wanted=lambda _: True,
             on_account_trouble=lambda reason, error: self.trouble.append((reason, error)),
             on_broken=lambda job, error: self.broken.append(error),
             on_stopped=self.broken.append,

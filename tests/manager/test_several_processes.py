@@ -111,7 +111,7 @@ async def test_the_limits_are_shared(world: World) -> None:
     one, two = world.client(), world.client()
     async with machine.manager(client=one) as first, machine.manager(client=two) as second:
         alone = one.governor.budgets[Kind.QUEUE].available(world.clock.monotonic())
-        for number in range(30):
+        for number in range(12):
             await first.submit(video_request(number))
             await second.submit(video_request(100 + number))
         await world.clock.sleep(5.0)
@@ -120,7 +120,7 @@ async def test_the_limits_are_shared(world: World) -> None:
     assert alone == 40.0
     assert shared == [20.0, 20.0]
     assert world.count("queue", status=429) == 0
-    assert len(world.emulator.charges) == 60
+    assert len(world.emulator.charges) == 24
 
 
 @virtual()

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
+import attrs
 import pytest
-from harness import World, job_record, video_request, virtual
+from harness import INLINE, HeldLedger, World, job_record, video_request, virtual
 
 from venice_async.emulator.faults import StatusFault
-from venice_async.errors import BudgetExceededError, DestinationExistsError
+from venice_async.errors import BudgetExceededError, Charge, DestinationExistsError
 from venice_async.governor import Kind
-from venice_async.jobs import Cleanup, JobState
-from venice_async.ledger import MemoryLedger
+from venice_async.jobs import Cleanup, JobState, PaidAnswer
+from venice_async.ledger import MemoryLedger, SqliteLedger
 from venice_async.models import VideoRequest
 from venice_async.wire.stored import request_to_text
 
@@ -137,3 +139,42 @@ async def test_a_place_that_is_taken_stops_the_whole_batch(world: World) -> None
         with pytest.raises(DestinationExistsError):
             [job async for job in jobs.as_completed({"dawn": video_request(1), "dusk": video_request(2)})]
     assert not world.emulator.charges
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@virtual()
+async def test_a_kept_answer_is_taken_over_at_the_next_start(world: World, *, recorded: bool) -> None:
+    """Also one that the ledger has already: it was kept while its record was being written after all."""
+    async with world.manager(ledger=world.sqlite()) as jobs:
+        paid = await jobs.submit(video_request(), key="paid")
+        await world.clock.sleep(1.0)
+        queue_id = paid.queue_id
+        assert queue_id is not None
+    facts: dict[str, Any] = {"charge": Charge.CHARGED} if recorded else {}
+    ledger = SqliteLedger(world.folder / "another.sqlite3")
+    with world.clock.hold():  # type: ignore[attr-defined]
+        await ledger.open()
+        await ledger.join()
+        state = JobState.QUEUED if recorded else JobState.UNKNOWN
+        await ledger.add(
+            attrs.evolve(
+                paid.record,
+                id="id-1",
+                version=0,
+                attempt=1,
+                state=state,
+                queue_id=queue_id if recorded else None,
+                **facts,
+            )
+        )
+        answer = PaidAnswer(
+            job_id="id-1", attempt=1, model=INLINE, queue_id=queue_id, download_url=None, queued_at=world.clock.wall()
+        )
+        ledger.keep(answer)
+        await ledger.aclose()
+    async with world.manager(ledger=HeldLedger(SqliteLedger(ledger.path), world.clock)) as jobs:  # type: ignore[arg-type]
+        (job,) = jobs.jobs()
+        assert (job.state, job.queue_id) == (JobState.QUEUED, queue_id)
+        await job
+        assert await jobs._ledger.kept() == []
+    assert len(world.emulator.charges) == 1

@@ -11,6 +11,8 @@ from venice_async import (
     ApiKeyAuth,
     Auth,
     Backoff,
+    Catalog,
+    CatalogKeeper,
     Charge,
     Clock,
     Completed,
@@ -29,11 +31,13 @@ from venice_async import (
     MediaFile,
     MemoryLedger,
     Overwrite,
+    Problem,
     Processing,
     QueuedVideo,
     Quote,
     QuoteRequest,
     RateLimits,
+    Review,
     SeedanceConsent,
     SqliteLedger,
     SystemClock,
@@ -47,6 +51,8 @@ from venice_async import (
     VideoFile,
     VideoModel,
     VideoRequest,
+    seedance_stitch,
+    text_to_video,
 )
 from venice_async.emulator import ManualClock
 from venice_async.errors import (
@@ -183,6 +189,25 @@ def handle(error: VeniceError) -> str | None:
         case _:
             pass
     return None
+
+
+async def checked(venice: VeniceClient, clock: Clock) -> VideoRequest:
+    """Requests by their purpose, and everything wrong with one as values."""
+    request = text_to_video("m", "p", duration="5s", aspect_ratio="16:9", extra={"seed": 7})
+    assert_type(request, VideoRequest)
+    text_to_video("m", "p", duration="5s", ratio="16:9")  # type: ignore[call-arg]  # options are fields
+    seedance_stitch("m", videos=["https://a", MediaFile.from_path("b.mp4")], transitions=["a cut"], duration="5s")
+    keeper = CatalogKeeper(venice.models, clock=clock)
+    assert_type(await keeper.catalog(), Catalog)
+    review = await keeper.review(request, region="US")
+    assert_type(review, Review)
+    problems: tuple[Problem, ...] = (*review.problems, *review.warnings)
+    assert_type([(problem.field, problem.nearest) for problem in problems], list[tuple[str, str | None]])
+    try:
+        await keeper.check(request)
+    except InvalidRequestError as error:
+        assert_type(error.located, tuple[Problem, ...])
+    return request.with_suggestion(ContentRejectedError("refused", suggested_prompt="milder"))
 
 
 class Wallet:

@@ -222,6 +222,16 @@ class TestBodies:
         assert body.pop("the files") == expected
         assert body == {name: value for name, value in fields.items() if name != "the files"}
 
+    def test_what_only_prices_is_not_sent_to_be_made(self) -> None:
+        """The queue is strict: it would be a 400."""
+        request = VideoRequest(model="m", reference_video_seconds=5, input_height=720)
+        assert tree(calls.queue_call(BASE, request)) == {"model": "m"}
+
+    def test_newer_price_inputs_are_sent_as_they_are(self) -> None:
+        """As for requests."""
+        call = calls.quote_call(BASE, QuoteRequest(model="m", extra={"novelty": 1}))
+        assert tree(call) == {"model": "m", "novelty": 1}
+
     def test_half_surrogate_pairs_do_not_stop_a_request(self) -> None:
         """They cannot be sent; a question mark stands for them."""
         assert tree(calls.queue_call(BASE, VideoRequest(model="m", prompt="a\ud800b"))) == {

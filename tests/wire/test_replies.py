@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venice_async.errors import Charge, GenerationFailedError, UnexpectedReplyError, VeniceError
-from venice_async.models import Completed, ModelRateLimit, Processing, QueuedVideo, Quote, Transcript
+from venice_async.models import Completed, ModelRateLimit, Processing, QueuedVideo, Quote, Transcript, UsageRow
 from venice_async.wire import replies
 from venice_async.wire.exchange import ReplyHead
 
@@ -25,6 +26,7 @@ READERS: dict[str, Callable[[ReplyHead, bytes], Any]] = {
     "transcribe": replies.transcript_of,
     "models": replies.models_of,
     "rate_limits": replies.account_limits_of,
+    "usage_history": replies.usage_page_of,
 }
 every_reader = pytest.mark.parametrize("endpoint", READERS)
 
@@ -32,7 +34,7 @@ NAMES = [
     "quote", "queue_id", "download_url", "model", "status", "average_execution_time", "success", "transcript",
     "lang", "data", "type", "id", "model_spec", "constraints", "durations", "aspect_ratios", "deprecation",
     "removesAt", "apiTier", "balances", "USD", "rateLimits", "amount", "accessPermitted", "prompt_character_limit",
-    "x",
+    "timestamp", "sku", "nextCursor", "pagination", "inferenceDetails", "requestId", "x",
 ]  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -265,8 +267,8 @@ class TestOthers:
 
     def test_a_broken_entry_is_told_by_its_path_not_its_value(self) -> None:
         """Answers are not repeated in errors."""
-        entry = {"type": "video", "id": "v", "model_spec": {"name": 17, "constraints": {"durations": "canary"}}}
-        with pytest.raises(UnexpectedReplyError, match="durations") as caught:
+        entry = {"type": "video", "id": "v", "model_spec": {"name": 17, "privacy": ["canary"]}}
+        with pytest.raises(UnexpectedReplyError, match="privacy") as caught:
             replies.models_of(OK, body({"data": [entry]}))
         assert "canary" not in str(caught.value)
 
@@ -279,3 +281,63 @@ class TestOthers:
         }}))  # fmt: skip
         assert (found.access_permitted, found.tier, found.usd, found.diem) == (True, "paid", Decimal("50.23"), None)
         assert found.limits == (ModelRateLimit(model="m", type="RPM", amount=40),)
+
+
+LINE: dict[str, Any] = {
+    "timestamp": "2026-01-01T10:00:00.000Z", "sku": "m-video", "units": 1, "pricePerUnitUsd": 0.4, "amount": -0.4,
+    "currency": "USD", "notes": "API Inference", "inferenceDetails": {"requestId": "r-1", "promptTokens": 3},
+}  # fmt: skip
+
+
+def usage_row(**changes: Any) -> UsageRow:
+    ((row,), _) = replies.usage_page_of(OK, body({"data": [{**LINE, **changes}]}))
+    return row
+
+
+def test_a_line_of_the_books() -> None:
+    """Every field, the amounts exact, the instant with its zone."""
+    assert usage_row() == UsageRow(
+        timestamp=datetime(2026, 1, 1, 10, tzinfo=UTC), sku="m-video", amount=Decimal("-0.4"), currency="USD",
+        units=Decimal(1), price_per_unit_usd=Decimal("0.4"), notes="API Inference", request_id="r-1",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("details", [None, {}, {"requestId": None}, {"requestId": 7}, [], "r-1"])
+def test_a_line_without_a_request_id(details: Any) -> None:
+    """Lines of media mostly have none."""
+    assert usage_row(inferenceDetails=details).request_id is None
+
+
+def test_a_line_may_lack_the_rest() -> None:
+    """Only its instant and its amount are needed; an instant without a zone is in UTC."""
+    page = {"data": [{"timestamp": "2026-01-01T10:00:00", "amount": 2}]}
+    (row,), cursor = replies.usage_page_of(OK, body(page))
+    assert row == UsageRow(timestamp=datetime(2026, 1, 1, 10, tzinfo=UTC), sku="", amount=Decimal(2))
+    assert cursor is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount": None}, {"amount": "0.4"}, {"amount": True}, {"amount": 1e300}, {"timestamp": None},
+        {"timestamp": "soon"}, {"timestamp": {}},
+    ],
+)  # fmt: skip
+def test_a_line_that_is_not_understood_spoils_the_page(wrong: dict[str, Any]) -> None:
+    """Books with a line left out would prove what is not so."""
+    with pytest.raises(UnexpectedReplyError, match=r"data\[1\] has no timestamp or no amount"):
+        replies.usage_page_of(OK, body({"data": [LINE, {**LINE, **wrong}]}))
+
+
+@pytest.mark.parametrize("page", [{}, {"data": {}}, {"data": [LINE], "nextCursor": 7}, {"data": [None]}])
+def test_a_page_that_is_none(page: dict[str, Any]) -> None:
+    """No list of lines, or a cursor that is no text."""
+    with pytest.raises(UnexpectedReplyError):
+        replies.usage_page_of(OK, body(page))
+
+
+def test_the_worth_of_a_line() -> None:
+    """Its amount where that is in dollars, else its unit price, else nobody knows."""
+    assert usage_row().usd == Decimal("0.4")
+    assert usage_row(currency="DIEM", amount=-4, units=2).usd == Decimal("0.8")
+    assert usage_row(currency="DIEM", units=None).usd is None

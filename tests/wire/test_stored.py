@@ -34,7 +34,8 @@ requests = st.builds(
         SeedanceConsent, confirmed_terms_and_privacy=st.booleans(), confirmed_legal_right=st.booleans(),
         confirmed_screening_acknowledged=st.booleans(),
     ),
-    extra=st.dictionaries(texts, trees, max_size=2),
+    image_references=st.lists(trees, max_size=2), video_references=st.lists(trees, max_size=2), camera_trajectory=trees,
+    reference_video_seconds=st.none() | st.floats(0, 30), extra=st.dictionaries(texts, trees, max_size=2),
 )  # fmt: skip
 
 

@@ -68,8 +68,37 @@ class TestModel:
 
     @pytest.mark.parametrize("tree", [{"id": "m"}, {"id": "m", "model_spec": None}, {"id": "m", "model_spec": {}}])
     def test_all_but_the_id_may_be_missing(self, tree: dict[str, Any]) -> None:
-        """Fields come and go."""
-        assert video_model(tree) == VideoModel(id="m")
+        """Fields come and go; what was not told is marked, so that nothing is refused by it."""
+        lists_and_flags = (
+            "aspect_ratios", "resolutions", "durations", "audio", "audio_configurable", "audio_input", "video_input",
+        )  # fmt: skip
+        assert video_model(tree) == VideoModel(id="m", constraints=VideoConstraints(unknown=lists_and_flags))
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("durations", "5s"), ("durations", {"min": 5, "max": 20}), ("durations", [5]), ("aspect_ratios", [None]),
+         ("resolutions", [{"id": "720p"}]), ("audio", "yes"), ("audio_configurable", 1)],
+    )  # fmt: skip
+    def test_a_form_of_the_future_costs_one_check_and_not_the_model(self, name: str, value: object) -> None:
+        """It is neither coerced nor believed: it is set aside, and the field is marked as unknown."""
+        found = video_model(with_value(ENTRY, f"model_spec.constraints.{name}", value)).constraints
+        assert found.extra == {"max_keyframes": 7, name: value}
+        assert found.unknown == (name,)
+        assert getattr(found, name) in ((), False)
+
+    @pytest.mark.parametrize("value", ["1000", True, Decimal("1.5"), {"max": 9}])
+    def test_a_limit_that_is_not_understood_is_the_usual_one(self, value: object) -> None:
+        """2500 characters, as where nothing is said."""
+        tree = with_value(ENTRY, "model_spec.constraints.prompt_character_limit", value)
+        assert video_model(tree).constraints.prompt_character_limit == 2500
+
+    def test_a_catalogue_of_the_future_is_read(self) -> None:
+        """Unknown fields, new values in every list and a new type of model."""
+        tree = with_value(ENTRY, "model_spec.constraints.model_type", "scent-to-video")
+        tree = with_value(tree, "model_spec.constraints.durations", ["90s", "eternal"])
+        tree = with_value(tree, "model_spec.novelty", {"x": [1]})
+        found = video_model(tree).constraints
+        assert (found.model_type, found.durations, found.unknown) == ("scent-to-video", ("90s", "eternal"), ())
 
     @pytest.mark.parametrize(
         "path",
@@ -88,12 +117,7 @@ class TestModel:
         ("model_spec.offline", 0),
          ("model_spec.regionRestrictions", "US"), ("model_spec.deprecation", "soon"),
          ("model_spec.deprecation.autoRemap", 1),
-         ("model_spec.constraints", []), ("model_spec.constraints", "none"), ("model_spec.constraints.durations", "5s"),
-         ("model_spec.constraints.durations", {"5s": 1}), ("model_spec.constraints.durations", [5]),
-         ("model_spec.constraints.aspect_ratios", [None]), ("model_spec.constraints.audio", "yes"),
-         ("model_spec.constraints.prompt_character_limit", "1000"), ("model_spec.constraints.prompt_character_limit",
-         True),
-         ("model_spec.constraints.prompt_character_limit", Decimal("1.5"))],
+         ("model_spec.constraints", []), ("model_spec.constraints", "none")],
     )  # fmt: skip
     def test_nothing_is_coerced(self, path: str, value: object) -> None:
         """A value of the wrong type is refused with its path, and the value is not repeated."""

@@ -5,24 +5,17 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
+from venice_async.cli.asking import NO_FIELDS, USUAL_SERVER, Model, Prompt, check, models, quote
+from venice_async.cli.ledger_commands import COMMANDS
 from venice_async.cli.options import DEFAULT_LEDGER, Json, Ledger, OutputDir, RequestOptions, ServerOptions, Texts
 from venice_async.cli.running import run
 from venice_async.cli.terminal import Terminal, guarded
 from venice_async.errors import ConfigurationError
 
-_USUAL_SERVER = ServerOptions()
-_NO_FIELDS = RequestOptions()
-
-Model = Annotated[str, Parameter(help="A model's id, from `venice-async models`.")]
-Prompt = Annotated[str | None, Parameter(help="What to show. Upscale models take none.", show_default=False)]
-Kind = Annotated[
-    Literal["text-to-video", "image-to-video", "video"] | None,
-    Parameter(name="--type", help="What a video is made from."),
-]
 Seed = Annotated[int, Parameter(help="The same seed gives the same jobs their durations.")]
 
 
@@ -41,6 +34,10 @@ app = App(
     exit_on_error=False,
     default_parameter=Parameter(negative_bool=(), negative_iterable=(), negative_none=()),
 )
+
+
+for _command in (quote, check, models):
+    app.command(_command)
 
 
 def run_app(arguments: Sequence[str]) -> int:
@@ -83,11 +80,11 @@ def demo(
 
 @app.command
 def generate(
-    model: Model,
+    model: Model = None,
     prompt: Prompt = None,
     /,
     *,
-    fields: RequestOptions = _NO_FIELDS,
+    fields: RequestOptions = NO_FIELDS,
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="The video's file; beside --output-dir, a name in it.")
     ] = None,
@@ -97,8 +94,11 @@ def generate(
         str | None, Parameter(help="US dollars that all jobs of the ledger may cost together; approves this price.")
     ] = None,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Pay without asking.", show_default=False)] = False,
+    send_anyway: Annotated[
+        bool, Parameter(help="Send what the check would refuse; the server decides.", show_default=False)
+    ] = False,
     ledger: Ledger = DEFAULT_LEDGER,
-    server: ServerOptions = _USUAL_SERVER,
+    server: ServerOptions = USUAL_SERVER,
     json: Json = False,
 ) -> int:
     """Make one video: check it, show its price and ask, then make it and print its path.
@@ -120,98 +120,15 @@ def generate(
             key=key,
             budget_usd=_dollars(budget),
             approved=yes,
+            checked=not send_anyway,
         )
         return run_generate(order, terminal)
 
     return guarded(terminal, work)
 
 
-@app.command
-def quote(
-    model: Model,
-    /,
-    *,
-    duration: Annotated[str | None, Parameter(help="Such as 5s.")] = None,
-    aspect_ratio: Annotated[str | None, Parameter(help="Such as 16:9.")] = None,
-    resolution: Annotated[str | None, Parameter(help="Such as 720p.")] = None,
-    audio: Annotated[bool | None, Parameter(negative="--no-audio", help="With or without sound.")] = None,
-    upscale_factor: Annotated[int | None, Parameter(help="1, 2 or 4; upscale models only.")] = None,
-    video: Annotated[str | None, Parameter(help="The video to upscale: a file or a URL.")] = None,
-    reference_video_total_duration: Annotated[float | None, Parameter(help="Seconds of all reference videos.")] = None,
-    reference_image_count: Annotated[int | None, Parameter(help="How many reference images.")] = None,
-    input_height: Annotated[int | None, Parameter(help="Height of the source video in pixels.")] = None,
-    server: ServerOptions = _USUAL_SERVER,
-    json: Json = False,
-) -> int:
-    """Ask for a price. Makes nothing, charges nothing."""
-    terminal = Terminal(document=json)
-
-    def work() -> int:
-        from venice_async.cli.catalogue import show_quote
-        from venice_async.cli.requests import media_or_none
-        from venice_async.models import QuoteRequest
-
-        inputs = QuoteRequest(
-            model=model,
-            duration=duration,
-            aspect_ratio=aspect_ratio,
-            resolution=resolution,
-            audio=audio,
-            upscale_factor=upscale_factor,
-            video_url=media_or_none(video),
-            reference_video_total_duration=reference_video_total_duration,
-            reference_image_count=reference_image_count,
-            input_height=input_height,
-        )
-        return run(show_quote(server, inputs, terminal))
-
-    return guarded(terminal, work)
-
-
-@app.command
-def models(
-    *,
-    kind: Kind = None,
-    privacy: Annotated[str | None, Parameter(help="Such as private or anonymized.")] = None,
-    search: Annotated[str, Parameter(help="Part of an id or a name.", show_default=False)] = "",
-    server: ServerOptions = _USUAL_SERVER,
-    json: Json = False,
-) -> int:
-    """List the models with what they take. Needs no key."""
-    terminal = Terminal(document=json)
-
-    def work() -> int:
-        from venice_async.cli.catalogue import ModelFilter, list_models
-
-        return run(list_models(server, ModelFilter(kind=kind, privacy=privacy, search=search), terminal))
-
-    return guarded(terminal, work)
-
-
-@app.command
-def jobs(*, ledger: Ledger = DEFAULT_LEDGER, json: Json = False) -> int:
-    """List every job of a ledger: state, price, and where the video is or why there is none."""
-    terminal = Terminal(document=json)
-
-    def work() -> int:
-        from venice_async.cli.ledgers import list_jobs
-
-        return run(list_jobs(ledger, terminal))
-
-    return guarded(terminal, work)
-
-
-@app.command
-def unknown(*, ledger: Ledger = DEFAULT_LEDGER, json: Json = False) -> int:
-    """List the jobs of which nobody can tell whether they were taken and charged."""
-    terminal = Terminal(document=json)
-
-    def work() -> int:
-        from venice_async.cli.ledgers import list_unknown
-
-        return run(list_unknown(ledger, terminal))
-
-    return guarded(terminal, work)
+for command in COMMANDS:
+    app.command(command)
 
 
 @app.command
@@ -221,7 +138,7 @@ def resume(
     held: Annotated[
         bool, Parameter(help="Also those that wait for a person, because their cause is gone.", show_default=False)
     ] = False,
-    server: ServerOptions = _USUAL_SERVER,
+    server: ServerOptions = USUAL_SERVER,
     json: Json = False,
 ) -> int:
     """Go on with everything unfinished in a ledger. Jobs that were paid for are not paid again."""

@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
-from venice_async.catalog import Catalog
+from venice_async.catalog import Catalog, refuse
 from venice_async.cli.live import watching
 from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
 from venice_async.cli.records import record_document
@@ -13,13 +14,14 @@ from venice_async.cli.resume import at_rest, interruptible, resume_command, unfi
 from venice_async.cli.running import run
 from venice_async.cli.terminal import Terminal
 from venice_async.cli.words import money, size
-from venice_async.errors import ConfigurationError
+from venice_async.errors import BadRequestError, ConfigurationError
 from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.manager.job import Job
-from venice_async.models import VideoRequest
+from venice_async.models import QuoteRequest, VideoRequest
 from venice_async.wire.stored import request_to_text
+from venice_async.wire.text import clean
 
 
 @frozen(kw_only=True)
@@ -34,6 +36,8 @@ class Order:
     key: str | None = None
     budget_usd: Decimal | None = None
     approved: bool = False
+    checked: bool = True
+    """Whether what the catalogue forbids is refused here; otherwise the server decides."""
 
     def place(self) -> tuple[Path, str | None]:
         """The folder and the name in it. A file alone names its own folder."""
@@ -53,9 +57,10 @@ def generate(order: Order, terminal: Terminal) -> int:
     order.server.client(needs_key=True)
     known = run(_known(order))
     if known is None:
-        price = run(_price(order))
-        terminal.note(f"{order.request.model}: {money(price)}")
-        if not order.approved and terminal.can_ask and not terminal.ask(f"Pay {money(price)} for this video?"):
+        price = run(_price(order, terminal))
+        amount = "a price that the server does not tell" if price is None else money(price)
+        terminal.note(f"{order.request.model}: {amount}")
+        if not order.approved and terminal.can_ask and not terminal.ask(f"Pay {amount} for this video?"):
             terminal.note("Not sent; nothing was charged.")
             return 1
     else:
@@ -77,10 +82,20 @@ async def _known(order: Order) -> JobRecord | None:
         await ledger.aclose()
 
 
-async def _price(order: Order) -> Decimal:
+async def _price(order: Order, terminal: Terminal) -> Decimal | None:
     async with order.server.client() as client:
-        Catalog(await client.models()).check(order.request)
-        return (await client.quote(order.request)).usd
+        catalog = Catalog(await client.models())
+        for warning in catalog.warnings(order.request):
+            terminal.note(f"Note: {clean(str(warning), limit=2000)}")
+        if order.checked:
+            catalog.check(order.request)
+            refuse(catalog.quote_problems(QuoteRequest.of(order.request)))
+        try:
+            return (await client.quote(order.request)).usd
+        except BadRequestError:
+            if order.checked:
+                raise
+    return None  # what is sent anyway may be nothing that a price can be told for
 
 
 async def _make(order: Order, terminal: Terminal) -> int:
@@ -91,7 +106,8 @@ async def _make(order: Order, terminal: Terminal) -> int:
         JobManager(client, ledger=order.ledger, output_dir=folder, budget_usd=order.budget_usd) as jobs,
         watching(jobs, client, terminal),
     ):
-        job = await jobs.submit(order.request, key=order.key, output=name)
+        unchecked: dict[str, Any] = {} if order.checked else {"check": False}
+        job = await jobs.submit(order.request, key=order.key, output=name, **unchecked)
         await at_rest(job)
         left = unfinished(jobs)
     code = _report(job, terminal)

@@ -1,40 +1,65 @@
-"""`jobs` and `unknown`: what a ledger holds, without asking any server."""
+"""The ledger's own commands read and write it without a server and without a manager: what they share, and `jobs`."""
 
-from collections.abc import Collection
+import contextlib
+import shlex
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
+from venice_async.cli.options import DEFAULT_LEDGER
 from venice_async.cli.records import show_records
-from venice_async.cli.resume import check_ledger
 from venice_async.cli.terminal import Terminal
+from venice_async.errors import ConfigurationError
 from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import SqliteLedger
-
-UNKNOWN_MEANS = """\
-These jobs were sent, and the answer never came: nobody can tell whether they were taken and charged.
-They are never sent again by themselves, and their prices stay reserved. Look at the account's usage near the
-time of each, then decide. One that is still "queueing" is in doubt only if no program works on this ledger now."""
+from venice_async.wire.text import clean
 
 
-async def list_jobs(ledger: Path, terminal: Terminal) -> int:
-    """Show the jobs with their totals. Raises ConfigurationError where there is no ledger."""
-    show_records(terminal, await _records(ledger, None))
-    return 0
-
-
-async def list_unknown(ledger: Path, terminal: Terminal) -> int:
-    """Show the jobs of unknown outcome, and what that means. Raises ConfigurationError where there is no ledger."""
-    # A process that died while it paid left its job QUEUEING: whether that one was taken is not known either.
-    records = await _records(ledger, {JobState.UNKNOWN, JobState.QUEUEING})
+async def list_jobs(ledger: Path, terminal: Terminal, *, states: Collection[JobState] | None = None) -> int:
+    """Show the jobs in these states (None: all) with their totals. Raises what `opened` raises."""
+    async with opened(ledger) as kept:
+        records = await kept.records(states)
     show_records(terminal, records)
-    terminal.note(UNKNOWN_MEANS if records else "There is no job whose outcome is unknown.")
     return 0
 
 
-async def _records(path: Path, states: Collection[JobState] | None) -> list[JobRecord]:
+@contextlib.asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[SqliteLedger]:
+    """A ledger that is there already. Raises ConfigurationError where it is not, and LedgerError."""
     check_ledger(path)
     ledger = SqliteLedger(path)
     await ledger.open()
     try:
-        return await ledger.records(states)
+        yield ledger
     finally:
         await ledger.aclose()
+
+
+def check_ledger(ledger: Path) -> None:
+    """Raises ConfigurationError where there is no such file: opening it would make an empty one."""
+    if not ledger.is_file():
+        raise ConfigurationError(
+            f"There is no ledger at {ledger}.", advice="Name the file with --ledger or VENICE_LEDGER."
+        )
+
+
+async def found(ledger: SqliteLedger, name: str) -> JobRecord:
+    """The job of a key or an id. Raises ConfigurationError where there is none."""
+    records = await ledger.records()
+    by_key = (record for record in records if record.key == name)
+    record = next(by_key, None) or next((record for record in records if record.id == name), None)
+    if record is None:
+        raise ConfigurationError(
+            f"There is no job {clean(name, limit=60)!r} in {ledger.path}.", advice="See: venice-async jobs"
+        )
+    return record
+
+
+def handle(record: JobRecord) -> str:
+    """How to name a job on the command line: by its key where a person can type that, else by its id."""
+    key = record.key
+    return shlex.quote(key if clean(key, limit=60) == key and not key.startswith("-") else clean(record.id))
+
+
+def of_ledger(path: Path) -> str:
+    """The option that names the ledger, with a blank before it; nothing for the usual one."""
+    return "" if path == DEFAULT_LEDGER else f" --ledger {shlex.quote(str(path))}"

@@ -13,9 +13,9 @@ from venice_async.errors import APIStatusError, VeniceError
 from venice_async.governor import Kind
 from venice_async.jobs import JobDelayed, JobEvent, JobState, JobStateChanged, present_state
 from venice_async.manager import JobManager
-from venice_async.manager.budget import Totals
 from venice_async.manager.events import EventStream
 from venice_async.manager.job import RESTING
+from venice_async.money import Totals
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -2,13 +2,16 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import attrs
 from attrs import frozen
 from cyclopts import Parameter
 
+from venice_async.catalog import refuse
 from venice_async.cli import requests
+from venice_async.cli.request_files import ReadRequest, read_request_file
 from venice_async.client import OFFICIAL_BASE_URL, VeniceClient
 from venice_async.clock import SystemClock
 from venice_async.errors import ConfigurationError
@@ -82,6 +85,12 @@ def _confirmation(what: str) -> Parameter:
 class RequestOptions:
     """Every field of a video request beside the model and the prompt."""
 
+    request_file: Annotated[
+        Path | None,
+        Parameter(
+            name="--request", help="A JSON file with the API's fields, or - for stdin; other options go above it."
+        ),
+    ] = None
     duration: Annotated[str | None, Parameter(help="Length of the video, such as 5s.")] = None
     aspect_ratio: Annotated[str | None, Parameter(help="Such as 16:9.")] = None
     resolution: Annotated[str | None, Parameter(help="Such as 720p; upper and lower case matter.")] = None
@@ -106,34 +115,80 @@ class RequestOptions:
     confirm_terms_and_privacy: Annotated[bool, _confirmation("its terms and privacy")] = False
     confirm_legal_right: Annotated[bool, _confirmation("the legal right to the faces shown")] = False
     confirm_screening: Annotated[bool, _confirmation("that media are screened")] = False
-    extra: Annotated[Texts, _many("--extra", "NAME=JSON, any other field of the API, sent as it is")] = ()
+    image_references: Annotated[Texts, _many("--image-reference", "JSON, an image_references entry")] = ()
+    video_references: Annotated[Texts, _many("--video-reference", "JSON, a video_references entry")] = ()
+    voice_id: Annotated[str | None, Parameter(help="A voice, for models that speak with one.")] = None
+    camera_trajectory: Annotated[str | None, Parameter(help="JSON, how the camera moves.")] = None
+    anon_user_id: Annotated[str | None, Parameter(help="Your own, nameless id of your end user.")] = None
+    reference_video_seconds: Annotated[
+        float | None,
+        Parameter(
+            name=["--reference-video-seconds", "--reference-video-total-duration"],
+            help="Seconds of all reference videos: part of the price, not sent to be made.",
+        ),
+    ] = None
+    input_height: Annotated[
+        int | None, Parameter(help="Height of the source video in pixels: part of the price, not sent to be made.")
+    ] = None
+    extra: Annotated[Texts, _many("--extra", "NAME=VALUE, any other field of the API; JSON, or a plain text")] = ()
 
-    def request(self, model: str, prompt: str | None) -> VideoRequest:
-        """The request. Raises ConfigurationError for a file that is not there, or JSON that is none."""
-        return VideoRequest(
-            model=model,
-            prompt=prompt,
-            duration=self.duration,
-            negative_prompt=self.negative_prompt,
-            aspect_ratio=self.aspect_ratio,
-            resolution=self.resolution,
-            upscale_factor=self.upscale_factor,
-            audio=self.audio,
-            image_url=requests.media_or_none(self.image),
-            end_image_url=requests.media_or_none(self.end_image),
-            audio_url=requests.media_or_none(self.audio_track),
-            video_url=requests.media_or_none(self.video),
-            reference_image_urls=requests.media_all(self.reference_images),
-            reference_video_urls=requests.media_all(self.reference_videos),
-            reference_audio_urls=requests.media_all(self.reference_audios),
-            reference_document_urls=requests.media_all(self.reference_documents),
-            elements=[requests.element(text) for text in self.elements],
-            scene_image_urls=requests.media_all(self.scene_images),
-            keyframes=[requests.keyframe(text) for text in self.keyframes],
-            omni_reference_task_type=self.omni_reference_task_type,
-            bitrate_mode=self.bitrate_mode,
-            consent=requests.consent(
+    def request(self, model: str | None, prompt: str | None) -> VideoRequest:
+        """The request: what the file says, and above it what the options say.
+
+        Raises ConfigurationError for a file that is not there, or JSON that is none, and InvalidRequestError for a
+        request file with something wrong in it.
+        """
+        found = self.read(model, prompt)
+        refuse(found.problems)
+        return found.request
+
+    def read(self, model: str | None, prompt: str | None) -> ReadRequest:
+        """The same with what is wrong in the request file, instead of an error about it."""
+        named = {"model": model, "prompt": prompt}
+        changes = {name: value for name, value in {**named, **self._given()}.items() if value not in (None, ())}
+        if self.request_file is None:
+            if model is None:
+                raise ConfigurationError("Give a model's id, or --request FILE.")
+            return ReadRequest(request=VideoRequest(**changes, extra=requests.fields(self.extra)))
+        found = read_request_file(self.request_file)
+        extra = {**found.request.extra, **requests.fields(self.extra)}
+        problems = [problem for problem in found.problems if problem.field not in changes]
+        return ReadRequest(request=attrs.evolve(found.request, **changes, extra=extra), problems=problems)
+
+    def _given(self) -> dict[str, Any]:
+        return {**self._plain(), **self._media(), **self._made()}
+
+    def _plain(self) -> dict[str, Any]:
+        return {
+            name: getattr(self, name)
+            for name in (
+                "duration", "negative_prompt", "aspect_ratio", "resolution", "upscale_factor", "audio", "voice_id",
+                "omni_reference_task_type", "bitrate_mode", "anon_user_id", "reference_video_seconds", "input_height",
+            )
+        }  # fmt: skip
+
+    def _media(self) -> dict[str, Any]:
+        return {
+            "image_url": requests.media_or_none(self.image),
+            "end_image_url": requests.media_or_none(self.end_image),
+            "audio_url": requests.media_or_none(self.audio_track),
+            "video_url": requests.media_or_none(self.video),
+            "reference_image_urls": requests.media_all(self.reference_images),
+            "reference_video_urls": requests.media_all(self.reference_videos),
+            "reference_audio_urls": requests.media_all(self.reference_audios),
+            "reference_document_urls": requests.media_all(self.reference_documents),
+            "scene_image_urls": requests.media_all(self.scene_images),
+        }
+
+    def _made(self) -> dict[str, Any]:
+        camera = self.camera_trajectory
+        return {
+            "elements": tuple(requests.element(text) for text in self.elements),
+            "keyframes": tuple(requests.keyframe(text) for text in self.keyframes),
+            "image_references": tuple(requests.json_value(text, "--image-reference") for text in self.image_references),
+            "video_references": tuple(requests.json_value(text, "--video-reference") for text in self.video_references),
+            "camera_trajectory": None if camera is None else requests.json_value(camera, "--camera-trajectory"),
+            "consent": requests.consent(
                 terms=self.confirm_terms_and_privacy, right=self.confirm_legal_right, screening=self.confirm_screening
             ),
-            extra=requests.fields(self.extra),
-        )
+        }

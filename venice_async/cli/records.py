@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from venice_async.cli.terminal import Terminal, error_document
-from venice_async.cli.words import STATE_STYLES, brief, money, name_of, near
+from venice_async.cli.words import STATE_STYLES, brief, moment, money, name_of, near, with_advice
 from venice_async.jobs import JobRecord, JobState, error_from_text
-from venice_async.manager.budget import Budget, Totals
+from venice_async.money import Totals
+from venice_async.money import totals_of as totals_of_one
 
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "job": {"overflow": "fold", "ratio": 2},
     "model": {"overflow": "fold", "ratio": 2},
     "state": {"no_wrap": True},
+    "time": {"no_wrap": True},
     "price": {"no_wrap": True, "justify": "right"},
     "charge": {"no_wrap": True},
     "path or reason": {"overflow": "fold", "ratio": 3},
@@ -20,14 +22,13 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
 
 def totals_of(records: Sequence[JobRecord]) -> Totals:
     """US dollars over some records."""
-    budget = Budget()
-    budget.follow_all(records)
-    return budget.totals
+    return sum(map(totals_of_one, records), Totals())
 
 
 def record_document(record: JobRecord) -> dict[str, Any]:
     """A record as JSON: everything but the private link and the request."""
     done = record.state is JobState.COMPLETED
+    error = error_from_text(record.error) if record.error else None
     return {
         "key": record.key,
         "id": record.id,
@@ -36,14 +37,20 @@ def record_document(record: JobRecord) -> dict[str, Any]:
         "queue_id": record.queue_id,
         "price_usd": record.price_usd,
         "charge": record.charge.value,
+        "doubtful_usd": record.doubtful_usd,
         "path": record.output if done else None,
         "size": record.size,
         "sha256": record.sha256,
+        "request_hash": record.request_hash,
+        "attempt": record.attempt,
         "created_at": record.created_at,
+        "queueing_at": record.queueing_at,
         "queued_at": record.queued_at,
         "finished_at": record.finished_at,
         "held_for": record.held_for,
-        "error": error_document(error_from_text(record.error)) if record.error else None,
+        "decision": record.decision,
+        "ray": getattr(error, "ray", None),
+        "error": None if error is None else error_document(error),
     }
 
 
@@ -86,13 +93,24 @@ def _row(record: JobRecord) -> list[Any]:
     from rich.text import Text
 
     state = Text(record.state.value, style=STATE_STYLES[record.state])
-    return [name_of(record), record.model, state, money(record.price_usd), record.charge.value, _end(record)]
+    money_of_it = [money(record.price_usd), record.charge.value]
+    return [name_of(record), record.model, state, _time(record), *money_of_it, _end(record)]
+
+
+def _time(record: JobRecord) -> str:
+    """When it came to its end, else when it was taken, else when it was sent or recorded; local, to the minute."""
+    at = record.finished_at or record.queued_at or record.queueing_at or record.created_at
+    return moment(at)[:16] if at else "-"
 
 
 def _end(record: JobRecord) -> str:
     if record.state is JobState.COMPLETED:
         return near(record.output)
-    if record.error:
-        held = f"waits for a person ({record.held_for}): " if record.held_for else ""
-        return held + brief(error_from_text(record.error))
-    return ""
+    if not record.error:
+        return ""
+    error = error_from_text(record.error)
+    if record.state is JobState.UNKNOWN:
+        return f"{brief(error)} See: venice-async unknown"
+    if record.state is JobState.HELD:
+        return f"waits for a person ({record.held_for}): {with_advice(error)} Then: venice-async release"
+    return with_advice(error)

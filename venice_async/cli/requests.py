@@ -10,14 +10,15 @@ from venice_async.errors import ConfigurationError
 from venice_async.models import Element, Keyframe, Media, MediaFile, SeedanceConsent
 
 
-def media(text: str) -> Media:
+def media(text: str, *, folder: Path | None = None) -> Media:
     """An http(s) or `data:` URL as it is, anything else as a local file. Raises ConfigurationError where there is none.
 
-    The file is named by its full path, so that the job can be continued from any folder.
+    A relative name begins at `folder`, by default where the command runs. The file is named by its full path, so
+    that the job can be continued from any folder.
     """
-    if text.startswith(("https://", "http://", "data:")):
+    if text.lower().startswith(("https://", "http://", "data:")):
         return text
-    path = Path(text)
+    path = (folder or Path()) / text
     if not path.is_file():
         raise ConfigurationError(
             f"There is no file {text!r}; give a file, or a URL that begins with https:// or data:."
@@ -64,14 +65,28 @@ def keyframe(text: str) -> Keyframe:
 
 
 def fields(texts: Sequence[str]) -> dict[str, Any]:
-    """Fields from `NAME=JSON` texts."""
+    """Fields from `NAME=VALUE` texts; a value that does not begin like JSON is a text."""
     found: dict[str, Any] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise ConfigurationError(f"--extra takes NAME=JSON, such as voice_id='\"anna\"', not {text!r}.")
-        found[name] = _json(value, f"--extra {name}")
+            raise ConfigurationError(f"--extra takes NAME=VALUE, such as voice_id=anna or seed=7, not {text!r}.")
+        found[name] = _value(value, f"--extra {name}")
     return found
+
+
+def json_value(text: str, option: str) -> Any:
+    """The value of an option that takes JSON. Raises ConfigurationError where it is none."""
+    return _json(text, option)
+
+
+def _value(text: str, option: str) -> Any:
+    if text[:1] in ('"', "{", "["):
+        return _json(text, option)
+    try:
+        return json.loads(text)  # a number, true, false or null
+    except ValueError:
+        return text
 
 
 def consent(*, terms: bool, right: bool, screening: bool) -> SeedanceConsent | None:

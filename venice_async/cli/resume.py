@@ -6,11 +6,12 @@ import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from venice_async.cli.ledgers import check_ledger
 from venice_async.cli.live import watching
 from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
 from venice_async.cli.records import show_records
 from venice_async.cli.terminal import Terminal
-from venice_async.errors import ConfigurationError, VeniceError
+from venice_async.errors import VeniceError
 from venice_async.jobs import JobState
 from venice_async.manager import JobManager
 from venice_async.manager.job import Job
@@ -40,14 +41,6 @@ async def resume(ledger: Path, server: ServerOptions, terminal: Terminal, *, rel
         return int(any(record.state is not JobState.COMPLETED for record in records))
 
 
-def check_ledger(ledger: Path) -> None:
-    """Raises ConfigurationError where there is no such file: opening it would make an empty one."""
-    if not ledger.is_file():
-        raise ConfigurationError(
-            f"There is no ledger at {ledger}.", advice="Name the file with --ledger or VENICE_LEDGER."
-        )
-
-
 async def _release(jobs: JobManager) -> None:
     for job in jobs.jobs():
         await jobs.release(job)
@@ -57,6 +50,7 @@ def _explain(stuck: list[Job], terminal: Terminal) -> None:
     held = sum(job.state is JobState.HELD for job in stuck)
     if held:
         terminal.note(f"{held} wait for a person; once the cause is gone: venice-async resume --held")
+        terminal.note("To let single ones go on: venice-async release JOB")
     if len(stuck) > held:
         terminal.note(f"Of {len(stuck) - held} nobody can tell whether they were taken: venice-async unknown")
 

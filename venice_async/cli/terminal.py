@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from venice_async.cli.running import Stopped
 from venice_async.cli.words import full
-from venice_async.errors import ConfigurationError, VeniceError
+from venice_async.errors import ConfigurationError, InvalidRequestError, VeniceError
 from venice_async.wire.text import clean
 
 if TYPE_CHECKING:
@@ -141,7 +141,13 @@ def error_document(error: VeniceError) -> dict[str, Any]:
         "message": error.message,
         "charge": error.charge.value,
         "advice": error.advice,
+        **_located(error),
     }
+
+
+def _located(error: VeniceError) -> dict[str, Any]:
+    found = error.located if isinstance(error, InvalidRequestError) else ()
+    return {"problems": [problem.document() for problem in found]} if found else {}
 
 
 def _disk_words(error: OSError) -> str:

@@ -1,6 +1,7 @@
 """How values read: money, sizes, times and names, short enough for a terminal's line."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,6 +36,19 @@ def span(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def moment(at: float) -> str:
+    """Unix seconds as local time with its zone, such as `2026-11-21 14:05:09+01:00`."""
+    return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def ago(seconds: float) -> str:
+    """`42 s ago`, `5 min ago`, `3 h ago`, `2 days ago`."""
+    for size_of_one, unit in ((86_400 * 2, "days"), (7200, "h"), (120, "min")):
+        if seconds >= size_of_one:
+            return f"{seconds / (size_of_one / 2):.0f} {unit} ago"
+    return f"{max(0.0, seconds):.0f} s ago"
+
+
 def near(path: str) -> str:
     """A path as seen from the working folder, where it lies in it."""
     here = Path.cwd()
@@ -52,6 +66,11 @@ def name_of(record: JobRecord) -> str:
 def brief(error: VeniceError | None) -> str:
     """The error's message and what became of the money, on one line."""
     return "" if error is None else clean(_sentences(error.message, error.charge.sentence), limit=400)
+
+
+def with_advice(error: VeniceError) -> str:
+    """Like `brief`, and what to do next."""
+    return clean(_sentences(brief(error), error.advice), limit=600)
 
 
 def full(error: VeniceError) -> str:

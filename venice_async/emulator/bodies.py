@@ -60,6 +60,8 @@ def check_quote_types(body: Mapping[str, Any]) -> None:
 def check_quote(sheet: ModelSheet, body: Mapping[str, Any]) -> None:
     """Raise Refused with 400 where a field that prices this model does not fit it."""
     findings = Findings()
+    if sheet.upscales:
+        require(body, ("video_url",), findings)
     if sheet.takes_duration:
         require(body, ("duration",), findings)
         check_fields(body, {"duration": choice(sheet.durations)}, findings)

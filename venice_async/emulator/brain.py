@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 
+from venice_async.emulator.billing import UsageBook
 from venice_async.emulator.catalogue import Catalogue, ModelSheet
 from venice_async.emulator.endpoints import Endpoints
 from venice_async.emulator.faults import (
@@ -62,6 +63,8 @@ class Brain:
         api_keys: Iterable[str] | None = None,
         balance_usd: Decimal | None = None,
         transcriptions_retired: bool = False,
+        usage_delay: float = 0.0,
+        usage_request_ids: bool = False,
     ) -> None:
         """The options are those of `Emulator`."""
         self.limiter = Limiter(limits or RateLimits(), windows=windows, reset_unit=reset_unit)
@@ -76,6 +79,7 @@ class Brain:
         self._api_keys = None if api_keys is None else frozenset(api_keys)
         self._endpoints = Endpoints(
             catalogue=Catalogue(sheets), book=self.book, faults=self.faults, limits=self.limiter.limits,
+            usage=UsageBook(delay=usage_delay, request_ids=usage_request_ids),
             transcriptions_retired=transcriptions_retired, consented=set(),
         )  # fmt: skip
 

@@ -106,8 +106,6 @@ class ModelSheet:
 
     def _constraints(self) -> dict[str, Any]:
         limit = {} if self.prompt_limit is None else {"prompt_character_limit": self.prompt_limit}
-        audio = {"audio_input": True} if {"audio_url", "reference_audio_urls"} & self.inputs.keys() else {}
-        video = {"video_input": True} if {"video_url", "reference_video_urls"} & self.inputs.keys() else {}
         return {
             "model_type": self.model_type,
             "aspect_ratios": list(self.aspect_ratios),
@@ -116,7 +114,9 @@ class ModelSheet:
             "durations": list(self.durations) if self.takes_duration else ["Auto"],
             "audio": self.audio,
             "audio_configurable": self.audio_configurable,
-            **limit, **audio, **video,
+            "audio_input": bool({"audio_url", "reference_audio_urls"} & self.inputs.keys()),
+            "video_input": bool({"video_url", "reference_video_urls"} & self.inputs.keys()),
+            **limit,
         }  # fmt: skip
 
 

@@ -49,6 +49,8 @@ class Emulator:
     :param api_keys: the keys accepted; None for any that does not look like a real one.
     :param balance_usd: the account's money; None for no end of it.
     :param transcriptions_retired: answer transcriptions with 410.
+    :param usage_delay: job seconds from a charge or refund until the account's books show it.
+    :param usage_request_ids: put each job's queue_id into its lines of the books; nobody knows whether Venice does.
 
     Raises ConfigurationError for a host that is not this machine.
     """
@@ -74,6 +76,8 @@ class Emulator:
         api_keys: Iterable[str] | None = None,
         balance_usd: Decimal | None = None,
         transcriptions_retired: bool = False,
+        usage_delay: float = 0.0,
+        usage_request_ids: bool = False,
     ) -> None:
         if not is_loopback(host):
             raise ConfigurationError("The emulator serves this machine only: host must be a loopback address.")
@@ -87,7 +91,7 @@ class Emulator:
             seed=seed, limits=limits, windows=windows, reset_unit=reset_unit, faults=faults, clips=_clips(clips),
             video_size=video_size, sheets=sheets, execution_time=execution_time, execution_cv=execution_cv,
             announced=announced, parallel=parallel, api_keys=api_keys, balance_usd=balance_usd,
-            transcriptions_retired=transcriptions_retired,
+            transcriptions_retired=transcriptions_retired, usage_delay=usage_delay, usage_request_ids=usage_request_ids,
         )  # fmt: skip
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from venice_async.emulator.billing import UsageBook
 from venice_async.emulator.bodies import (
     check_complete,
     check_quote,
@@ -42,6 +43,7 @@ class Endpoints:
 
     catalogue: Catalogue
     book: JobBook
+    usage: UsageBook
     faults: FaultPlan
     limits: RateLimits
     transcriptions_retired: bool
@@ -81,6 +83,7 @@ class Endpoints:
             failure=self.faults.take(JobFault, visit.occasion()), now=visit.now,
         )  # fmt: skip
         visit.job = job
+        self.usage.charge(job.model, job.queue_id, usd, at=visit.now, wall=visit.wall)
         link = {"download_url": f"{visit.request.media_base}/{job.token}"} if job.token else {}
         return json_answer(200, {"model": job.model, "queue_id": job.queue_id, **link}, _warnings(sheet))
 
@@ -89,7 +92,7 @@ class Endpoints:
         check_retrieve(visit.tree)
         job = self._job(visit)
         if job.is_ready(visit.now) and job.failure is not None:
-            raise self._failed(job, job.failure, visit.now)
+            raise self._failed(job, job.failure, visit)
         if job.deleted_at is not None:
             raise Refused(404, "The media of this request have expired or were deleted")
         visit.delivers = job.is_ready(visit.now)
@@ -138,6 +141,12 @@ class Endpoints:
             "diemEpochAllocation": 0,
         })  # fmt: skip
 
+    def usage_history(self, visit: Visit) -> EmulatedAnswer:
+        """`GET /billing/usage-history`: for keys with "admin" in them; the others make videos and nothing else."""
+        if "admin" not in (visit.key or "").lower():
+            raise Refused(401, "Authentication failed: this takes an admin key")
+        return json_answer(200, self.usage.page(visit.request.query, now=visit.now))
+
     def wallet(self, _visit: Visit) -> EmulatedAnswer:
         """The wallet's pages: there are no wallets here."""
         raise Refused(401, "Wallet sign-in failed: the emulator has no wallets")
@@ -170,9 +179,11 @@ class Endpoints:
         visit.job = job
         return job
 
-    def _failed(self, job: EmulatedJob, failure: JobFault, now: float) -> Refused:
+    def _failed(self, job: EmulatedJob, failure: JobFault, visit: Visit) -> Refused:
         if failure.refunded:
-            self.book.refund(job, now)
+            self.book.refund(job, visit.now)
+            usd = self.book.charges[job.number - 1].usd
+            self.usage.refund(job.model, job.queue_id, usd, at=visit.now, wall=visit.wall)
         if failure.kind == "server":
             return Refused(500, "Video generation failed")
         if failure.kind == "provider":

@@ -11,6 +11,7 @@ _SEEDANCE_RATIOS: Final = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
 _IMAGE: Final = {"image_url": 1}
 _FRAMES: Final = {"image_url": 1, "end_image_url": 1}
 _REFERENCES: Final = {"reference_image_urls": 9, "reference_video_urls": 3, "reference_audio_urls": 3}
+_MORE_REFERENCES: Final = {"reference_image_urls": 30, "reference_video_urls": 10, "reference_audio_urls": 10}
 
 
 def _seconds(*numbers: int) -> tuple[str, ...]:
@@ -76,13 +77,18 @@ def _seedance() -> Iterator[ModelSheet]:
         usd_per_second=Decimal("0.16"), **facts,
     )  # fmt: skip
     yield ModelSheet(
+        id="seedance-2-0-fast-reference-to-video-basic", name="Seedance 2.0 Fast R2V", model_type="video", p80=110.0,
+        aspect_ratios=(*_SEEDANCE_RATIOS, "adaptive", "auto"), inputs={**_REFERENCES, "bitrate_mode": 1},
+        usd_per_second=Decimal("0.10"), **{**facts, "resolutions": ("480p", "720p")},
+    )  # fmt: skip
+    yield ModelSheet(
         id="seedance-2-5-text-to-video-basic", name="Seedance 2.5", aspect_ratios=_SEEDANCE_RATIOS, p80=260.0,
         inputs={"bitrate_mode": 1}, usd_per_second=Decimal("0.20"), **facts,
     )  # fmt: skip
     yield ModelSheet(
         id="seedance-2-5-reference-to-video-basic", name="Seedance 2.5 R2V", model_type="video", p80=400.0,
         aspect_ratios=(*_SEEDANCE_RATIOS, "adaptive", "auto"), wants_consent=True, usd_per_second=Decimal("0.24"),
-        inputs={**_REFERENCES, "bitrate_mode": 1, "omni_reference_task_type": 1},
+        inputs={**_MORE_REFERENCES, "bitrate_mode": 1, "omni_reference_task_type": 1},
         **{**facts, "durations": (*_seconds(*range(4, 31)), "-1", "auto")},
     )  # fmt: skip
 
@@ -147,6 +153,10 @@ def _large_labs() -> Iterator[ModelSheet]:
         id="minimax-h3-text-to-video", name="MiniMax H3", aspect_ratios=("16:9", "9:16", "1:1"),
         resolutions=("768P", "2K"), durations=_seconds(*range(4, 16)), audio=True, prompt_limit=7000, p80=210.0,
         usd_per_second=Decimal("0.12"),
+    )  # fmt: skip
+    yield ModelSheet(
+        id="minimax-h3-max-multi-angle", name="MiniMax H3 Max Multi Angle", model_type="video", durations=_seconds(5),
+        inputs=_IMAGE, required=("image_url",), takes_prompt=False, p80=190.0, usd_per_second=Decimal("0.12"),
     )  # fmt: skip
     yield ModelSheet(
         id="pixverse-c1-transition", name="PixVerse C1 Transition", model_type="image-to-video",

@@ -36,6 +36,7 @@ _ROUTES: Final = {
     "/models": Route(endpoint="models", method="GET", needs_key=False, takes_json=False),
     "/api_keys/rate_limits": Route(endpoint="rate_limits", method="GET", takes_json=False),
     "/billing/balance": Route(endpoint="balance", method="GET", takes_json=False),
+    "/billing/usage-history": Route(endpoint="usage_history", method="GET", takes_json=False),
     "/x402/top-up": Route(endpoint="top_up", needs_key=False, takes_json=False),
 }
 _WALLET_ROUTE: Final = Route(endpoint="wallet", method="GET", takes_json=False)

@@ -4,7 +4,7 @@
 
     VeniceError
     ├── ConfigurationError            a setting is missing or unsafe; nothing was sent
-    ├── InvalidRequestError           refused here, before the network (.problems)
+    ├── InvalidRequestError           refused here, before the network (.problems, .located)
     ├── BudgetExceededError           the price does not fit under budget_usd
     ├── APIConnectionError            no answer from the server
     │   ├── ConnectError              no connection was made: certainly not processed

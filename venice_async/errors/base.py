@@ -4,6 +4,8 @@ import enum
 from decimal import Decimal
 from typing import Any
 
+from venice_async.errors.problems import Problem
+
 
 class Charge(enum.Enum):
     """What happened to the money of the call or job that an error speaks of."""
@@ -64,9 +66,13 @@ class ConfigurationError(VeniceError):
 
 
 class InvalidRequestError(VeniceError):
-    """A request was refused here, before any network call; `problems` lists everything wrong with it."""
+    """A request was refused here, before any network call; `problems` lists everything wrong with it.
+
+    `located` holds the same as values, each with its field, where the trouble lies in fields of the request.
+    """
 
     problems: tuple[str, ...] = ()
+    located: tuple[Problem, ...] = ()
 
 
 class BudgetExceededError(VeniceError):

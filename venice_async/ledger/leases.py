@@ -209,7 +209,7 @@ class Leases:
     def _is_due(self, now: tuple[float, float]) -> bool:
         renewed = self._renewed or now
         passed = (now[0] - renewed[0], now[1] - renewed[1])
-        return max(passed) >= RENEWAL or passed[1] < 0  # a wall clock that was put back, as others see it too
+        return max(passed) >= RENEWAL
 
     def _replace(self, gone: OwnerFile) -> None:
         """Somebody has deleted our file: others take us for dead now, but what is kept in it is still there."""

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from venice_async.errors import Charge, LedgerError
-from venice_async.jobs import Cleanup, JobRecord, JobState
+from venice_async.jobs import Cleanup, Delivery, JobRecord, JobState
 
 COLUMNS = tuple(attribute.name for attribute in attrs.fields(JobRecord))
 MARKS = ("seq", "writer")
@@ -26,6 +26,7 @@ _READERS: Mapping[str, Any] = {
     "state": JobState,
     "charge": Charge,
     "cleanup": Cleanup,
+    "delivery": Delivery,
     "price_usd": _money,
     "doubtful_usd": _money,
 }

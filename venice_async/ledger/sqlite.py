@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -160,6 +161,10 @@ class SqliteLedger:
         if self._store is None or self._groups is None or self._closing:
             raise LedgerError(f"The ledger {self.path} is not open.")
         return self._store, self._groups
+
+    def __del__(self) -> None:
+        if getattr(self, "_store", None) is not None:
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
         return f"<SqliteLedger {self.path}{'' if self._store else ' closed'}>"

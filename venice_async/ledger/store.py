@@ -193,7 +193,7 @@ class Store:
         try:
             return change()
         except sqlite3.Error as error:
-            if not isinstance(error, _ONE_S_OWN) or not self._connection.in_transaction:
+            if not isinstance(error, _ONE_S_OWN):
                 raise  # the file or the disk, and so everybody's trouble
             return LedgerError(f"This cannot be recorded: {error}.")
         except (UnicodeError, OverflowError) as error:

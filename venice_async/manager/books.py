@@ -20,6 +20,6 @@ async def compared(client: VeniceClient, records: Sequence[JobRecord], *, admin_
     speed = client.clock.speed if isinstance(client.clock, SystemClock) else 1.0
     settle = SETTLE / speed  # an emulator's books have their time in job seconds too
     now = client.clock.wall()
-    start, end = period(doubted, now, settle=settle)
+    start, end = period(doubted, records, now, settle=settle)
     usage = await client.usage_history(start, end, admin_key=admin_key)
-    return findings(doubted, rows_of_usage(usage), records, now, settle=settle)
+    return findings(doubted, rows_of_usage(usage), records, now, since=start, settle=settle)

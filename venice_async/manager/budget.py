@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from venice_async.errors import BudgetExceededError
 from venice_async.jobs import JobRecord
-from venice_async.money import ZERO, Totals, totals_of
-
-__all__ = ["ZERO", "Budget", "Totals", "totals_of"]
+from venice_async.money import ZERO, Totals, check_fits, totals_of
 
 
 class Budget:
@@ -26,7 +23,7 @@ class Budget:
     @property
     def available_usd(self) -> Decimal | None:
         """What is left under the cap; None where there is no cap."""
-        return None if self.cap_usd is None else self.cap_usd - self._sum.spent_usd - self._sum.reserved_usd
+        return None if self.cap_usd is None else self.cap_usd - self._sum.held_usd
 
     def reserve(self, job_id: str, price_usd: Decimal | None) -> None:
         """Hold back the price of a new job. Raises BudgetExceededError, and holds nothing, where it does not fit."""
@@ -35,15 +32,8 @@ class Budget:
 
     def check(self, price_usd: Decimal | None) -> None:
         """Raises BudgetExceededError where a price does not fit; None is one that nobody knows."""
-        available = self.available_usd
-        if available is None:
-            return
-        if price_usd is None:
-            raise BudgetExceededError("There is a budget, and the price of this job is not known.")
-        if price_usd > available:
-            left = f"${max(available, ZERO):.2f} of the budget of ${self.cap_usd:.2f}"
-            message = f"This costs ${price_usd:.2f} and {left} is left."
-            raise BudgetExceededError(message, needed_usd=price_usd, available_usd=available)
+        if self.cap_usd is not None:
+            check_fits(price_usd, held_usd=self._sum.held_usd, cap_usd=self.cap_usd)
 
     def forget(self, job_id: str) -> None:
         """Give back what a job that came to nothing before it was recorded had reserved."""
@@ -62,11 +52,7 @@ class Budget:
     def _set(self, job_id: str, totals: Totals) -> None:
         before = self._held.get(job_id, Totals())
         self._held[job_id] = totals
-        self._sum = Totals(
-            spent_usd=self._sum.spent_usd + totals.spent_usd - before.spent_usd,
-            reserved_usd=self._sum.reserved_usd + totals.reserved_usd - before.reserved_usd,
-            refunded_usd=self._sum.refunded_usd + totals.refunded_usd - before.refunded_usd,
-        )
+        self._sum += totals - before
 
     def __repr__(self) -> str:
         return (

@@ -1,67 +1,73 @@
 """From a request to a record that may be kept: checked, priced, with a place on disk and in the budget."""
 
-import asyncio
 import hashlib
-import os
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from pathlib import Path
 
-from venice_async.catalog import Catalog
+from venice_async.catalog import Catalog, CatalogKeeper, refuse
 from venice_async.client import VeniceClient
-from venice_async.download import Overwrite
-from venice_async.errors import DestinationExistsError, InvalidRequestError, VeniceError
-from venice_async.jobs import JobRecord
-from venice_async.manager.budget import ZERO, Budget
+from venice_async.disk import DiskPool
+from venice_async.errors import InvalidRequestError, VeniceError
+from venice_async.jobs import Delivery, JobRecord
+from venice_async.manager.budget import Budget
+from venice_async.manager.places import Places
 from venice_async.manager.prices import PriceList
+from venice_async.media_checks import check_media
 from venice_async.models import VideoRequest
-from venice_async.naming import safe_destination, slug
+from venice_async.money import ZERO
+from venice_async.naming import slug
 from venice_async.wire.stored import request_to_text
 
 
 class Intake:
     """Everything that can be wrong with a job is found here, before any money is spent."""
 
-    def __init__(self, client: VeniceClient, *, output_dir: Path, overwrite: Overwrite, budget: Budget) -> None:
+    def __init__(self, client: VeniceClient, *, places: Places, budget: Budget, pool: DiskPool) -> None:
         self._client = client
-        self._output_dir = output_dir
-        self._overwrite = overwrite
+        self._places = places
         self._budget = budget
+        self._pool = pool
         self._prices = PriceList(client)
-        self._outputs: set[str] = set()
-        self._output_of: dict[str, str] = {}
-        self._catalog: Catalog | None = None
-        self._catalog_turn = asyncio.Lock()
+        self._keeper = CatalogKeeper(client.models, clock=client.clock)
 
     async def catalog(self) -> Catalog:
-        """The models on offer, fetched once."""
-        async with self._catalog_turn:
-            if self._catalog is None:
-                self._catalog = Catalog(await self._client.models())
-        return self._catalog
+        """The models on offer, at most an hour old."""
+        return await self._keeper.catalog()
 
-    async def prepare(self, request: VideoRequest, *, key: str | None, output: str | None) -> JobRecord:
+    async def prepare(
+        self, request: VideoRequest, *, key: str | None, output: str | None, delivery: Delivery, check: bool
+    ) -> JobRecord:
         """A record for a request. Asks the server for the catalogue and the price, and claims nothing yet.
 
-        Raises InvalidRequestError for what the model would refuse and for a name outside the output folder.
+        Raises InvalidRequestError for what the server would refuse (unless `check` is off) and for a name outside
+        the output folder, and DownloadError where the disk is full.
         """
         self._client.check_credential()
         _check_key(key)
-        (await self.catalog()).check(request)
-        job_id = secrets.token_hex(8)
-        destination = safe_destination(self._output_dir, output or _default_name(request, key, job_id))
+        if check:
+            await self._check(request)
+        job_id, now, place = secrets.token_hex(8), self._client.clock.wall(), ""
+        if delivery is Delivery.DISK:
+            name = output or self._places.name(key=key, model=request.model, job_id=job_id, at=now)
+            place = self._places.path(name)
+            await self._places.check_room()
         return JobRecord(
             id=job_id,
             key=job_id if key is None else key,
             model=request.model,
             request=request_to_text(request),
-            output=str(destination),
+            output=place,
+            delivery=delivery,
             variant=f"{request.duration or ''}/{request.resolution or ''}",
-            created_at=self._client.clock.wall(),
+            created_at=now,
             price_usd=await self._price(request),
         )
+
+    async def _check(self, request: VideoRequest) -> None:
+        review = await self._keeper.review(request)
+        refuse((*review.problems, *await check_media(request, executor=self._pool.executor)))
 
     async def _price(self, request: VideoRequest) -> Decimal | None:
         try:
@@ -73,11 +79,11 @@ class Intake:
 
     async def check_all(self, new: Mapping[str, VideoRequest]) -> None:
         """Raises for many jobs at once, by key, what `prepare` and `claim` would raise for one. Claims nothing."""
-        catalog = await self.catalog()
-        for request in new.values():
-            catalog.check(request)
-        for key in new:
-            self._check_place(str(safe_destination(self._output_dir, f"{slug(key)}.mp4")))
+        now = self._client.clock.wall()
+        for key, request in new.items():
+            await self._check(request)
+            name = self._places.name(key=key, model=request.model, job_id=_ANY_ID, at=now)
+            self._places.check(self._places.path(name))
         if self._budget.available_usd is not None:
             self._budget.check(sum([(await self._prices.quote(request)).usd for request in new.values()], ZERO))
 
@@ -87,38 +93,26 @@ class Intake:
         Raises DestinationExistsError, InvalidRequestError where another job writes to the same file,
         and BudgetExceededError.
         """
-        self._check_place(record.output)
+        self._places.check(record.output)
         self._budget.reserve(record.id, record.price_usd)
-        self._take_output(record)
+        self._places.take(record)
 
     def give_back(self, record: JobRecord) -> None:
         """A record that was claimed and not kept."""
-        self._free_output(record.id)
+        self._places.free(record.id)
         self._budget.forget(record.id)
 
     def follow(self, record: JobRecord) -> None:
         """Keep both claims true to what a kept record says now."""
         self._budget.follow(record)
         if record.state.terminal:
-            self._free_output(record.id)
+            self._places.free(record.id)
         else:
-            self._take_output(record)
+            self._places.take(record)
 
-    def _check_place(self, output: str) -> None:
-        if output in self._outputs:
-            sentence = f"Another job already writes to {output}."
-            raise InvalidRequestError(sentence, problems=(sentence,))
-        if self._overwrite is Overwrite.REFUSE and os.path.lexists(output):
-            raise DestinationExistsError(f"Something already stands at {output}.")
 
-    def _take_output(self, record: JobRecord) -> None:
-        self._output_of[record.id] = record.output
-        self._outputs.add(record.output)
-
-    def _free_output(self, job_id: str) -> None:
-        # By the job: a finished record may name another file than the one it was to write to.
-        if (output := self._output_of.pop(job_id, None)) is not None:
-            self._outputs.discard(output)
+_ANY_ID = "0" * 16
+"""Stands for an id that is not made yet: with it in its name, a job stands in nobody's way."""
 
 
 def _check_key(key: str | None) -> None:
@@ -140,7 +134,3 @@ def keyed(requests: Iterable[VideoRequest] | Mapping[str, VideoRequest]) -> dict
         number = f"-{seen[digest]}" if seen[digest] > 1 else ""
         found[f"{slug(request.model)}-{digest}{number}"] = request
     return found
-
-
-def _default_name(request: VideoRequest, key: str | None, job_id: str) -> str:
-    return f"{slug(key)}.mp4" if key else f"{slug(request.model)}-{job_id}.mp4"

@@ -7,14 +7,16 @@ from typing import Any, Protocol
 
 from venice_async.errors import (
     Charge,
+    InvalidRequestError,
     JobCancelledError,
     JobHeldError,
     ManagerClosedError,
     UnknownOutcomeError,
     VeniceError,
 )
-from venice_async.jobs import JobRecord, JobState, VideoFile, error_from_text
+from venice_async.jobs import Delivery, JobRecord, JobState, VideoFile, error_from_text
 from venice_async.manager.events import EventStream
+from venice_async.manager.streaming import JobStream
 from venice_async.models import SeedanceConsent
 from venice_async.polling import Estimate
 
@@ -32,6 +34,8 @@ class JobOwner(Protocol):
     async def cancel(self, job: "Job") -> None: ...
 
     async def give_consent(self, job: "Job", consent: SeedanceConsent) -> None: ...
+
+    def open_stream(self, job: "Job") -> JobStream: ...
 
 
 class Job:
@@ -113,20 +117,38 @@ class Job:
         """
         await self._owner.give_consent(self, consent)
 
+    def open_stream(self) -> JobStream:
+        """The video's bytes, as an async context manager: to pass on to a web response, or to store elsewhere.
+
+        A job submitted with `delivery=Delivery.CALLER` waits at the server until this is opened: the bytes come
+        as they arrive, one reader at a time, and with the same checks as a file. They never touch the disk, and
+        nothing is deleted at the server unless `delete_remote` is called. Of any other job the finished file is read.
+
+        Entering waits until the video is ready, and raises the job's error where there will be none;
+        iterating raises IncompleteDownloadError or InvalidVideoError, and then the video can be opened again.
+        """
+        return self._owner.open_stream(self)
+
     def __await__(self) -> Generator[Any, None, VideoFile]:
         return self._result().__await__()
 
     async def _result(self) -> VideoFile:
+        if self.record.delivery is Delivery.CALLER and not self.at_rest:
+            sentence = "This job's bytes go to its caller: use open_stream() instead of awaiting it."
+            raise InvalidRequestError(sentence, problems=(sentence,), charge=self.record.charge)
         while not self.at_rest and not self._closed:
             self._rest = self._rest or asyncio.Event()
             await self._rest.wait()
         if self.state is JobState.COMPLETED:
             return self.record.video()
-        error = self.error
-        if error is None:
-            message = "The JobManager was closed; the ledger keeps this job and the next start goes on."
-            raise ManagerClosedError(message, charge=self.record.charge)
-        raise copy.copy(error)  # each awaiter its own, or their tracebacks would pile up on one
+        raise self.stopped_by()
+
+    def stopped_by(self) -> VeniceError:
+        """Why nothing more happens to a job that is not completed; each caller gets an error of his own."""
+        if (error := self.error) is not None:
+            return copy.copy(error)  # or the tracebacks of all who raise it would pile up on one
+        message = "The JobManager was closed; the ledger keeps this job and the next start goes on."
+        return ManagerClosedError(message, charge=self.record.charge)
 
     def watch(self, watcher: Callable[["Job"], None]) -> None:
         """Have `watcher` called once when the job comes to rest; at once where it is at rest already."""

@@ -4,40 +4,37 @@ import asyncio
 import functools
 import os
 import random
-import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from venice_async.catalog import Catalog
 from venice_async.client import VeniceClient
 from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
-from venice_async.errors import ConfigurationError, InvalidRequestError, ManagerClosedError, VeniceError
-from venice_async.governor import Kind
-from venice_async.jobs import Cleanup, JobRecord, JobState, present_state
+from venice_async.errors import InvalidRequestError
+from venice_async.jobs import Delivery, JobState, present_state
 from venice_async.ledger import Ledger, SqliteLedger
 from venice_async.manager.books import compared
-from venice_async.manager.budget import Totals
-from venice_async.manager.chores import to_its_end
 from venice_async.manager.decisions import Resolution
 from venice_async.manager.events import EventStream
+from venice_async.manager.house import House
 from venice_async.manager.intake import keyed
 from venice_async.manager.job import Job
-from venice_async.manager.rooms import Rooms
-from venice_async.models import SeedanceConsent, VideoRequest
+from venice_async.models import VideoRequest
+from venice_async.money import Totals
 from venice_async.polling import Estimate
 from venice_async.reconcile import Finding
 
 
-class JobManager:
+class JobManager(House):
     """Runs video jobs against one account. Use it as an async context manager.
 
     `ledger` is a path, or a `Ledger`: the memory of what was paid for, so keep the file. `output_dir`
-    is where videos go. `downloads` is how many files come in at once. `budget_usd` caps spent plus
-    reserved money over all jobs of the ledger. With `remote_cleanup` off, videos stay at the server
-    until they expire there, which is 24 hours.
+    is where videos go, and `output_template` how they are named there, such as `"{date}/{key}.mp4"`
+    (fields: key, model, job_id, date). `downloads` is how many files come in at once. `budget_usd` caps
+    spent plus reserved money over all jobs of the ledger, by whatever process. With `remote_cleanup` off,
+    videos stay at the server until they expire there, which is 24 hours.
 
     On entry everything unfinished in the ledger goes on. Leaving ends our work, not the jobs: what
     the server has taken it finishes, and the next start brings it home.
@@ -49,6 +46,7 @@ class JobManager:
         *,
         ledger: str | os.PathLike[str] | Ledger,
         output_dir: str | os.PathLike[str],
+        output_template: str | None = None,
         downloads: int = 8,
         budget_usd: Decimal | float | str | None = None,
         overwrite: Overwrite = Overwrite.REFUSE,
@@ -57,30 +55,19 @@ class JobManager:
         drain: float = 20.0,
         rng: random.Random | None = None,
     ) -> None:
-        if downloads < 1:
-            raise ConfigurationError("downloads must be at least 1.")
-        self._client = client
-        self._clock = client.clock
-        self._owns_client = False
-        self._drain = drain
-        self._state = "new"
-        self._broken: VeniceError | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._rooms = rooms = Rooms(
-            self,
+        super().__init__(
             client,
             ledger=SqliteLedger(ledger) if isinstance(ledger, str | os.PathLike) else ledger,
             output_dir=Path(output_dir),
+            output_template=output_template,
             downloads=downloads,
             cap_usd=None if budget_usd is None else Decimal(str(budget_usd)),
             overwrite=overwrite,
             max_video_size=max_video_size,
             remote_cleanup=remote_cleanup,
+            drain=drain,
             rng=rng or random.Random(),
         )
-        self._ledger, self._intake, self._budget = rooms.ledger, rooms.intake, rooms.budget
-        self._roster, self._pump, self._steward = rooms.roster, rooms.pump, rooms.steward
-        self._chores = rooms.chores
 
     @classmethod
     def from_env(cls) -> Self:
@@ -94,52 +81,32 @@ class JobManager:
         manager._owns_client = True
         return manager
 
-    async def __aenter__(self) -> Self:
-        if self._state != "new":
-            raise RuntimeError("a JobManager is entered once")
-        try:
-            await self._ledger.open()
-            self._state = "open"
-            await self._ledger.join()
-            await self._rooms.learned.load()
-            await self.resume()
-        except BaseException:
-            await self.aclose()
-            raise
-        self._pump.start()
-        self._rooms.lookout.start()
-        self._rooms.cleaner.start()
-        return self
-
-    async def resume(self) -> None:
-        """Take on every job of the ledger: unfinished ones go on. Called on entry."""
-        for job in await self._steward.take_on():
-            self._intake.follow(job.record)
-            self.enter(job)
-
-    def enter(self, job: Job) -> None:
-        record = job.record
-        if record.owner != self._ledger.owner:
-            return  # another process works on it
-        if record.state is JobState.COMPLETED and record.cleanup is Cleanup.PENDING:
-            self._rooms.cleaner.add(record)
-        self._pump.enter(job, age=self._clock.since(record.queued_at) if record.queued_at else 0.0)
-
-    async def submit(self, request: VideoRequest, *, key: str | None = None, output: str | None = None) -> Job:
+    async def submit(
+        self,
+        request: VideoRequest,
+        *,
+        key: str | None = None,
+        output: str | None = None,
+        delivery: Delivery = Delivery.DISK,
+        check: bool = True,
+    ) -> Job:
         """Take on a job. Returns when the intent is durable; the paid call follows at the account's pace.
 
         `key` is your own name for the work: **the same key never pays twice**. A known key gives the
         known job, finished or not, in this process or an earlier one, whatever the request says.
-        `output` is the file's name under `output_dir`; by default the key, or the model and our id.
+        `output` is the file's name under `output_dir`; by default the key, or the model and our id. With
+        `delivery=Delivery.CALLER` there is no file: `job.open_stream()` gives the bytes. `check=False` sends
+        what we would refuse: where the server knows better, or a field is newer than this package.
         Where this is cancelled while the record is being written, the job goes on: `jobs()` has it.
 
         Raises InvalidRequestError for a request that the model would refuse, DestinationExistsError
-        where the file exists, BudgetExceededError where the price does not fit. None of them cost anything.
+        where the file exists, BudgetExceededError where the price does not fit, and DownloadError where the
+        disk is full. None of them cost anything.
         """
         self._check_open()
         if key is not None and (known := self._roster.of_key(key)) is not None:
             return await self._kept(known)
-        record = await self._intake.prepare(request, key=key, output=output)
+        record = await self._intake.prepare(request, key=key, output=output, delivery=delivery, check=check)
         self._check_open()
         known = self._roster.of_key(record.key)
         if known is None:
@@ -258,91 +225,6 @@ class JobManager:
         """Seconds from now until every queued job is ready: p50 and p90; None while that cannot be told."""
         return self._rooms.scheduler.eta_all(now=self._clock.monotonic())
 
-    def eta_of(self, job_id: str) -> Estimate | None:
-        return self._rooms.scheduler.eta(job_id, now=self._clock.monotonic())
-
-    def events_of(self, job: Job) -> EventStream:
-        return self._roster.listen(job)
-
-    async def cancel(self, job: Job) -> None:
-        if not job.state.terminal:
-            await self._chore(f"cancel {job.id}", functools.partial(self._steward.cancel, job))
-
-    async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:
-        await self._chore(f"release {job.id}", functools.partial(self._steward.give_consent, job, consent))
-
-    async def _chore(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do it in a task of our own: a cancelled caller leaves nothing half-way."""
-        self._check_open()
-        await asyncio.shield(self._chores.start_once(name, work))
-
-    def brought_home(self, record: JobRecord) -> None:
-        if record.cleanup is Cleanup.PENDING:
-            self._rooms.cleaner.add(record)
-        self._rooms.learned.soon()
-
-    def account_refused(self, reason: str, error: VeniceError) -> None:
-        jobs = [self._roster[job_id] for job_id in self._pump.hold_pending()]
-        self._chores.start(self._steward.hold(jobs, reason, error))
-
-    def stopped(self, error: Exception) -> None:
-        """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""
-        self._broken = VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again.")
-        self._pump.halt()
-        self._roster.close(self._broken)
-        asyncio.get_running_loop().call_exception_handler({"message": f"{self!r} broke", "exception": error})
-
     def _forget(self, job: Job) -> None:
         self._roster.forget(job)
         self._intake.give_back(job.record)
-
-    def _check_open(self) -> None:
-        if self._broken is not None or self._state != "open":
-            raise self._broken or ManagerClosedError("The JobManager is not open: use it in `async with`.")
-
-    async def aclose(self) -> None:
-        """Stop admitting and polling, give what is in flight `drain` seconds, save what was learned, close the ledger.
-
-        Jobs that are not finished stay in the ledger; who awaits them gets ManagerClosedError. Where
-        this is cancelled it gives no more time, but still closes everything before it returns.
-        """
-        self._closing = self._closing or asyncio.create_task(self._close(), name="venice-close")
-        await to_its_end(self._closing, on_cancel=self._pump.hurry)
-
-    async def _close(self) -> None:
-        opened, self._state = self._state == "open", "closed"
-        try:
-            if opened:
-                await self._wind_up()
-        finally:
-            await self._ledger.aclose()
-            self._rooms.disk.close()
-            self._roster.close()
-            self._roster.hub.end()
-            if self._owns_client:
-                await self._client.aclose()
-
-    async def _wind_up(self) -> None:
-        await self._pump.aclose(drain=self._drain)
-        await self._chores.finish()
-        await self._rooms.lookout.aclose()
-        await self._rooms.cleaner.aclose()
-        await self._rooms.learned.save()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        if getattr(self, "_state", "closed") == "open":
-            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2, source=self)
-
-    def __repr__(self) -> str:
-        waiting, queueing, polling = self._pump.counts
-        retrieves = self._client.governor.budgets[Kind.RETRIEVE]
-        in_flight = len(self._rooms.scheduler)
-        return (
-            f"<JobManager {self._state}: {waiting} waiting, {queueing} queueing, {in_flight} in flight, "
-            f"{polling} asking or downloading, {retrieves.used(self._clock.monotonic())}/{retrieves.limit} retrieves>"
-        )

@@ -12,7 +12,7 @@ from venice_async.alarm import Alarm
 from venice_async.clock import Clock
 from venice_async.errors import VeniceError
 from venice_async.governor import Governor, Kind, Ticket
-from venice_async.jobs import JobState
+from venice_async.jobs import JobRecord, JobState
 from venice_async.limits import AccountGate
 from venice_async.manager.admission import Admission
 from venice_async.manager.job import Job
@@ -40,7 +40,7 @@ class Pump:
     Each request it starts is a task of its own that belongs to the pump, so that no caller's
     cancellation reaches it. A retrieve may turn out to be the whole file, so it needs a free
     download slot from the start. While `may_start` says no, nothing is started: other processes may
-    have taken these jobs for abandoned.
+    have taken these jobs for abandoned. A video that nobody `is_wanted` for is not asked for.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Pump:
         jobs: JobTable,
         downloads: int,
         may_start: Callable[[], bool],
+        is_wanted: Callable[[JobRecord], bool],
         on_account_trouble: Callable[[str, VeniceError], None],
         on_broken: Callable[[Job, Exception], None],
         on_stopped: Callable[[Exception], None],
@@ -64,6 +65,7 @@ class Pump:
         self._jobs = jobs
         self._slots = downloads
         self._may_start = may_start
+        self._is_wanted = is_wanted
         self._on_account_trouble = on_account_trouble
         self._on_broken = on_broken
         self._on_stopped = on_stopped
@@ -98,7 +100,7 @@ class Pump:
         if job.state is JobState.PENDING:
             self._admission.add(job.id)
             self._queue_alarm.ring()
-        elif job.state is JobState.QUEUED:
+        elif job.state is JobState.QUEUED and self._is_wanted(job.record):
             now = self._clock.monotonic()
             self._scheduler.add(job.id, job.record.model, now=now, age=age, variant=job.record.variant)
             self._poll_alarm.ring()

@@ -1,5 +1,6 @@
 """How the rooms of a JobManager's house are put together; what each does stands in itself."""
 
+import functools
 import random
 from collections.abc import Callable
 from decimal import Decimal
@@ -10,7 +11,7 @@ from venice_async.client import VeniceClient
 from venice_async.disk import DiskPool
 from venice_async.download import Overwrite
 from venice_async.errors import VeniceError
-from venice_async.jobs import JobRecord
+from venice_async.jobs import Delivery, JobRecord
 from venice_async.ledger import Ledger
 from venice_async.manager.budget import Budget
 from venice_async.manager.chores import Chores
@@ -19,9 +20,12 @@ from venice_async.manager.intake import Intake
 from venice_async.manager.job import Job, JobOwner
 from venice_async.manager.learned import Learned
 from venice_async.manager.lookout import Lookout
+from venice_async.manager.places import Places
 from venice_async.manager.pump import Pump
 from venice_async.manager.roster import Roster
 from venice_async.manager.steward import Steward
+from venice_async.manager.streaming import JobStream
+from venice_async.outlet import Outlets
 from venice_async.polling import PollScheduler
 from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
@@ -50,6 +54,7 @@ class Rooms:
         *,
         ledger: Ledger,
         output_dir: Path,
+        output_template: str | None,
         downloads: int,
         cap_usd: Decimal | None,
         overwrite: Overwrite,
@@ -59,12 +64,15 @@ class Rooms:
     ) -> None:
         self._landlord = landlord
         self._client = client
+        self._max_size = max_video_size
         self.ledger = ledger
         self.chores = Chores()
         self.budget = Budget(cap_usd)
-        self.intake = Intake(client, output_dir=output_dir, overwrite=overwrite, budget=self.budget)
-        self.roster = Roster(landlord, on_record=self.intake.follow, on_completed=landlord.brought_home)
         self.disk = DiskPool()
+        places = Places(output_dir, template=output_template, overwrite=overwrite, pool=self.disk, at_once=downloads)
+        self.intake = Intake(client, places=places, budget=self.budget, pool=self.disk)
+        self.roster = Roster(landlord, on_record=self.intake.follow, on_completed=landlord.brought_home)
+        self.outlets = Outlets()
         self.scheduler = PollScheduler(rng=rng)
         self._recorder = Recorder(ledger=ledger, clock=client.clock, report=self.roster.report)
         self._recovery = Recovery(recorder=self._recorder, disk=self.disk, overwrite=overwrite)
@@ -73,6 +81,7 @@ class Rooms:
             recorder=self._recorder,
             recovery=self._recovery,
             disk=self.disk,
+            outlets=self.outlets,
             rng=rng,
             overwrite=overwrite,
             max_size=max_video_size,
@@ -82,6 +91,19 @@ class Rooms:
         self.lookout = self._lookout()
         self.cleaner = Cleaner(self._runner, enabled=remote_cleanup)
         self.learned = Learned(ledger=ledger, scheduler=self.scheduler, clock=client.clock, chores=self.chores)
+
+    def stream(self, job: Job) -> JobStream:
+        """The way to a job's bytes."""
+        return JobStream(
+            job,
+            enter=functools.partial(self._landlord.enter, job),
+            outlets=self.outlets,
+            disk=self.disk,
+            max_size=self._max_size,
+        )
+
+    def _is_wanted(self, record: JobRecord) -> bool:
+        return record.delivery is Delivery.DISK or self.outlets.get(record.id) is not None
 
     def _broke(self, job: Job, error: Exception) -> None:
         self.lookout.broke(job, error)
@@ -95,6 +117,7 @@ class Rooms:
             jobs=self.roster,
             downloads=downloads,
             may_start=lambda: self.ledger.lease_valid,
+            is_wanted=self._is_wanted,
             on_account_trouble=self._landlord.account_refused,
             on_broken=on_broken,
             on_stopped=self._landlord.stopped,

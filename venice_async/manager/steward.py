@@ -71,7 +71,7 @@ class Steward:
             self._governor.budgets[Kind.QUEUE].recall(now - age, now)
 
     async def _adopted(self, record: JobRecord) -> Job:
-        job = self._roster.adopt(record)
+        job = self._roster.get(record.id) or self._roster.adopt(record)  # an answer taken before has adopted it
         self._budget.follow(record)
         if self._is_ours(record):
             await self._recovery.recover(record)
@@ -95,15 +95,14 @@ class Steward:
     async def heed(self, news: News) -> None:
         """What other processes changed, and jobs that became ours because theirs is gone."""
         self._governor.share(news.owners)
-        if any(self._is_ours(record) for record in news.changed):
-            await self._take_answers()
-        for record in news.changed:
+        taken = await self._take_answers() if any(map(self._is_ours, news.changed)) else []
+        for record in (*taken, *news.changed):
             await self._go_on_from(await self._recorder.current(record))
 
     async def mend(self, job: Job) -> None:
         """Go on with a job whose record could not be written. Raises LedgerError where it still cannot."""
-        await self._take_answers()
-        await self._go_on_from(await self._recorder.current(job.record))
+        for record in (*await self._take_answers(), job.record):
+            await self._go_on_from(await self._recorder.current(record))
 
     async def _go_on_from(self, record: JobRecord) -> None:
         job = self._roster.get(record.id)
@@ -116,23 +115,23 @@ class Steward:
             job.reopen()
             self._enter(job)
 
-    async def _take_answers(self) -> None:
+    async def _take_answers(self) -> list[JobRecord]:
         """Paid answers that a ledger could not take when they came: they outrank whatever the record says."""
         taken = []
         for answer in await self._ledger.kept():
             with contextlib.suppress(LedgerError):  # it stays kept
-                record = await self._recovery.take_answer(answer)
-                taken.append(answer)
-                self._enter(self._roster[record.id])
+                taken.append((answer, await self._recovery.take_answer(answer)))
         if taken:
-            await self._ledger.drop_kept(taken)
+            await self._ledger.drop_kept([answer for answer, _ in taken])
+        return [record for _, record in taken]
 
     async def cancel(self, job: Job) -> None:
         """Stop waiting; a paid call that is on its way is let to its end first."""
         self._pump.leave(job)
         await self._pump.stop(job)
         with contextlib.suppress(LedgerError):
-            await self._take_answers()
+            for record in await self._take_answers():
+                await self._go_on_from(await self._recorder.current(record))
         self._pump.leave(job)
         record = await self._recorder.current(job.record)
         if record.version != job.record.version:  # its last write was done though its writer was stopped

@@ -2,9 +2,12 @@
 
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from venice_async.models import (
+    QUOTE_ONLY,
     Element,
     Keyframe,
     Media,
@@ -29,7 +32,9 @@ def queue_call(base_url: str, request: VideoRequest) -> Call:
 
 def quote_call(base_url: str, request: QuoteRequest) -> Call:
     """`POST /video/quote`: a price; no job, no charge."""
-    return _post(base_url, "quote", "/video/quote", given_fields(request))
+    fields = given_fields(request)
+    extra: Mapping[str, Any] = fields.pop("extra", {})
+    return _post(base_url, "quote", "/video/quote", {**fields, **extra})
 
 
 def retrieve_call(base_url: str, video: QueuedVideo, *, delete_media_on_completion: bool) -> Call:
@@ -63,6 +68,22 @@ def rate_limits_call(base_url: str) -> Call:
     return _get("rate_limits", f"{base_url}/api_keys/rate_limits")
 
 
+def usage_call(base_url: str, start: datetime, end: datetime) -> Call:
+    """`GET /billing/usage-history`: the first page of the account's books from `start` up to and without `end`."""
+    # The server knows milliseconds: an end between two of them is moved up, so that nothing before it is lost.
+    filters = {"startTimestamp": _instant(start), "endTimestamp": _instant(end + timedelta(microseconds=999))}
+    return _get("usage_history", f"{base_url}/billing/usage-history?{urlencode({**filters, 'pageSize': 1000})}")
+
+
+def more_usage_call(base_url: str, cursor: str) -> Call:
+    """The next page. The filters travel in the cursor: one sent beside it is refused."""
+    return _get("usage_history", f"{base_url}/billing/usage-history?{urlencode({'cursor': cursor})}")
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def download_call(url: str) -> Call:
     """GET a private link: no credential, and the bytes as they are stored."""
     headers = {"accept": _MEDIA_TYPES, "accept-encoding": "identity"}
@@ -76,7 +97,7 @@ def revoke_call(url: str) -> Call:
 
 def queue_fields(request: VideoRequest) -> dict[str, Any]:
     """The body of a queue call as a plain tree, in which local media still stand as `MediaFile`."""
-    fields = given_fields(request)
+    fields = {name: value for name, value in given_fields(request).items() if name not in QUOTE_ONLY}
     extra: Mapping[str, Any] = fields.pop("extra", {})
     consent = fields.pop("consent", None)
     if consent is not None:

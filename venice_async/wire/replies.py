@@ -6,11 +6,21 @@ What is asked of an answer: required fields are there and of their type, nothing
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeGuard, TypeVar
 
 from venice_async.errors import Charge, GenerationFailedError, UnexpectedReplyError
-from venice_async.models import AccountLimits, Completed, Processing, QueuedVideo, Quote, Transcript, VideoModel
+from venice_async.models import (
+    AccountLimits,
+    Completed,
+    Processing,
+    QueuedVideo,
+    Quote,
+    Transcript,
+    UsageRow,
+    VideoModel,
+)
 from venice_async.wire.exchange import ReplyHead
 from venice_async.wire.text import clean, parse_json
 
@@ -134,6 +144,66 @@ def account_limits_of(head: ReplyHead, body: bytes) -> AccountLimits:
     from venice_async.wire.structure import account_limits
 
     return _structured("rate_limits", head, account_limits, _fields("rate_limits", head, body).get("data"))
+
+
+def usage_page_of(head: ReplyHead, body: bytes) -> tuple[tuple[UsageRow, ...], str | None]:
+    """`{"data": [...], "nextCursor"?}`: the lines of one page, and the cursor of the next one where there is one.
+
+    The cursor may also stand in a `pagination` object. Of a line only its instant and its amount are
+    needed. One without them spoils the page: an account with a line left out proves nothing.
+    """
+    fields = _fields("usage_history", head, body)
+    entries, pagination = fields.get("data"), fields.get("pagination")
+    if not isinstance(entries, list):
+        raise _unexpected("usage_history", head, "the field data is not a list")
+    inner = pagination if isinstance(pagination, dict) else {}
+    cursor = fields.get("nextCursor") or inner.get("nextCursor")
+    if cursor is not None and not _is_sound(cursor):
+        raise _unexpected("usage_history", head, "the field nextCursor is not a text")
+    rows = [_usage_row(entry) for entry in entries]
+    kept = tuple(row for row in rows if row is not None)
+    if len(kept) < len(rows):
+        place = f"data[{rows.index(None)}]"
+        raise _unexpected("usage_history", head, f"{place} has no timestamp or no amount")
+    return kept, cursor
+
+
+def _usage_row(entry: Any) -> UsageRow | None:
+    if not isinstance(entry, dict):
+        return None
+    at, amount = _moment(entry.get("timestamp")), _number(entry.get("amount"))
+    if at is None or amount is None:
+        return None
+    details = entry.get("inferenceDetails")
+    request_id = details.get("requestId") if isinstance(details, dict) else None
+    return UsageRow(
+        timestamp=at,
+        sku=_words(entry.get("sku")),
+        amount=amount,
+        currency=_words(entry.get("currency")) or "USD",
+        units=_number(entry.get("units")),
+        price_per_unit_usd=_number(entry.get("pricePerUnitUsd")),
+        notes=_words(entry.get("notes")),
+        request_id=request_id if _is_queue_id(request_id) else None,
+    )
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return Decimal(value) if -_HIGHEST_PRICE <= value <= _HIGHEST_PRICE else None
+
+
+def _words(value: Any) -> str:
+    return clean(value, limit=200) if isinstance(value, str) else ""
 
 
 def _structured(endpoint: str, head: ReplyHead, build: Callable[[Any], T], tree: Any) -> T:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MARK = "$venice_async.MediaFile"
 """In `extra`, whose fields this package does not know, a file has to say itself that it is one."""
+_FREE = ("image_references", "video_references", "camera_trajectory")
+"""Fields whose inner shape the vendor has not documented: as free as `extra`."""
 
 
 def request_to_text(request: VideoRequest) -> str:
@@ -83,7 +85,18 @@ def _converter() -> "Converter":
         )
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Any], _extra_from_tree)
     converter.register_unstructure_hook_func(lambda kind: kind == Mapping[str, Any], _extra_to_tree)
-    for value in (VideoRequest, Element, Keyframe, SeedanceConsent):
+    for value in (Element, Keyframe, SeedanceConsent):
         brief = make_dict_unstructure_fn(value, converter, _cattrs_omit_if_default=True)
         converter.register_unstructure_hook(value, brief)
+    _register_request(converter)
     return converter
+
+
+def _register_request(converter: "Converter") -> None:
+    from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+    free = override(unstruct_hook=_extra_to_tree, struct_hook=_extra_from_tree)
+    hooks: dict[str, Any] = dict.fromkeys(_FREE, free)
+    unstructure = make_dict_unstructure_fn(VideoRequest, converter, _cattrs_omit_if_default=True, **hooks)
+    converter.register_unstructure_hook(VideoRequest, unstructure)
+    converter.register_structure_hook(VideoRequest, make_dict_structure_fn(VideoRequest, converter, **hooks))

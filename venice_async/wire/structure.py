@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 def video_model(entry: Any) -> VideoModel:
     """A catalogue entry. Raises ValueError with the path of what is wrong, never with the value."""
-    spec = _given(_dict(entry.get("model_spec")))
-    if isinstance(spec.get("constraints"), dict):
+    spec = {"constraints": {}, **_given(_dict(entry.get("model_spec")))}
+    if isinstance(spec["constraints"], dict):
         spec["constraints"] = _given(spec["constraints"])
     return _build({**spec, "id": entry.get("id")}, VideoModel)
 
@@ -113,16 +113,28 @@ def _object(tree: Any) -> dict[str, Any]:
     return tree
 
 
-def _constraints(tree: Any, plain: Any) -> VideoConstraints:
-    known = set(_CONSTRAINT_FIELDS)
-    extra = {name: value for name, value in _object(tree).items() if name not in known}
-    return plain({**tree, "extra": extra}, VideoConstraints)  # type: ignore[no-any-return]
+_LISTS = ("aspect_ratios", "resolutions", "durations")
+_FLAGS = ("audio", "audio_configurable", "audio_input", "video_input")
+_CONSTRAINT_FIELDS = {
+    **dict.fromkeys(_LISTS, _texts),
+    **dict.fromkeys(_FLAGS, _exactly(bool)),
+    "model_type": _exactly(str),
+    "prompt_character_limit": _integer,
+}
 
 
-_CONSTRAINT_FIELDS = (
-    "model_type", "aspect_ratios", "resolutions", "durations", "audio", "audio_configurable", "audio_input",
-    "video_input", "prompt_character_limit",
-)  # fmt: skip
+def _constraints(tree: Any, _: Any = None) -> VideoConstraints:
+    """What is told and understood. A form that is newer than this package costs that one check, not the model."""
+    known: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in _object(tree).items():
+        read = _CONSTRAINT_FIELDS.get(name)
+        try:
+            (extra if read is None else known)[name] = value if read is None else read(value, None)
+        except (ValueError, TypeError):
+            extra[name] = value
+    due = [name for name in (*_LISTS, *_FLAGS) if name not in known]
+    return VideoConstraints(**known, extra=extra, unknown=tuple(due))
 
 
 @functools.cache
@@ -142,8 +154,7 @@ def _converter() -> Converter:
         auto_remap=override(rename="autoRemap"),
     )
     converter.register_structure_hook(Deprecation, lambda tree, kind: renamed_deprecation(_object(tree), kind))
-    plain = make_dict_structure_fn(VideoConstraints, converter)
-    converter.register_structure_hook(VideoConstraints, lambda tree, _: _constraints(tree, plain))
+    converter.register_structure_hook(VideoConstraints, _constraints)
     renamed = override(rename="regionRestrictions")
     converter.register_structure_hook(
         VideoModel, make_dict_structure_fn(VideoModel, converter, region_restrictions=renamed)

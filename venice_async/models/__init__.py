@@ -1,0 +1,44 @@
+"""The values of the API: what is asked and what is answered, frozen and typed.
+
+Names and optionality follow the vendor's OpenAPI document (`QueueVideoRequest`, `QuoteVideoRequest`,
+`ModelResponse`); times are seconds here, milliseconds stay in `wire`; money is `Decimal` US dollars.
+"""
+
+from venice_async.models.answers import (
+    AccountLimits,
+    Completed,
+    ModelRateLimit,
+    Processing,
+    QueuedVideo,
+    Quote,
+    Transcript,
+    UsageRow,
+)
+from venice_async.models.fields import given_fields
+from venice_async.models.media import Element, Keyframe, Media, MediaFile
+from venice_async.models.offers import Deprecation, VideoConstraints, VideoModel
+from venice_async.models.requests import QUOTE_ONLY, QuoteRequest, SeedanceConsent, Suggestion, VideoRequest
+
+__all__ = [
+    "QUOTE_ONLY",
+    "AccountLimits",
+    "Completed",
+    "Deprecation",
+    "Element",
+    "Keyframe",
+    "Media",
+    "MediaFile",
+    "ModelRateLimit",
+    "Processing",
+    "QueuedVideo",
+    "Quote",
+    "QuoteRequest",
+    "SeedanceConsent",
+    "Suggestion",
+    "Transcript",
+    "UsageRow",
+    "VideoConstraints",
+    "VideoModel",
+    "VideoRequest",
+    "given_fields",
+]
