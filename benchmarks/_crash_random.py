@@ -158,7 +158,7 @@ class Campaign:
                 self.tally.kills += 1
             elif code != 0:
                 self.tally.findings.note("lost", f"a worker ended by itself with {code}")
-        return code == 0
+        return code != -9
 
     async def _wait_for_death(self, worker: Process) -> None:
         """Until the random instant of this life, or its natural end."""

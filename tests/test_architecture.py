@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "billing",
         "client recorder",
         "recovery outlet",
+        "transfers",
         "runner",
         "manager",
         "emulator",

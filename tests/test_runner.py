@@ -10,7 +10,7 @@ import pytest
 from harness import INLINE, PRIVATE, World, job_record, video_request, virtual
 
 from venice_async.disk import DiskPool
-from venice_async.download import Overwrite
+from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
 from venice_async.emulator.faults import CutFault, DropFault, SlowFault, Stage, StatusFault
 from venice_async.errors import AuthenticationError, Charge, LedgerError, UnexpectedReplyError, VeniceError
 from venice_async.governor import Kind
@@ -21,6 +21,7 @@ from venice_async.outlet import Outlets
 from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
 from venice_async.runner import Outcome, Runner, Step
+from venice_async.transfers import Transfers
 from venice_async.wire.stored import request_to_text
 
 
@@ -35,12 +36,20 @@ class Bench:
         self.ready: list[bool] = []
         recorder = Recorder(ledger=world.ledger, clock=world.clock, report=self._report)
         self.recovery = Recovery(recorder=recorder, disk=self.disk, overwrite=Overwrite.REFUSE)
-        self.runner = Runner(
+        transfers = Transfers(
             client=self.client,
             recorder=recorder,
             recovery=self.recovery,
             disk=self.disk,
             outlets=Outlets(),
+            overwrite=Overwrite.REFUSE,
+            max_size=DEFAULT_MAX_SIZE,
+        )
+        self.runner = Runner(
+            client=self.client,
+            recorder=recorder,
+            recovery=self.recovery,
+            transfers=transfers,
             rng=random.Random(1),
         )
 

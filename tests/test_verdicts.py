@@ -1,5 +1,6 @@
 """What each error means for a job: the tables, row by row."""
 
+import itertools
 import random
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from venice_async.verdicts import (
     Tries,
     Verdict,
     account_trouble,
+    failed,
     held,
     judge_link,
     judge_missing_link,
@@ -173,7 +175,7 @@ LINK = [
 @pytest.mark.parametrize(("error", "expected"), LINK, ids=lambda value: str(value)[:30])
 def test_link(error: VeniceError, expected: tuple[object, ...]) -> None:
     """The first trouble with a private link is always followed by another try."""
-    assert row(judge_link(error, tries(), NOW)) == expected
+    assert row(judge_link(error, tries(), NOW, requests=1)) == expected
 
 
 def verdicts_of(judge: Callable[[Tries], Verdict]) -> list[Verdict]:
@@ -185,36 +187,47 @@ def verdicts_of(judge: Callable[[Tries], Verdict]) -> list[Verdict]:
     return given
 
 
+def link_verdicts(error: errors.VeniceError) -> list[Verdict]:
+    """The same for a private link, whose requests are counted in the job's record."""
+    requests = itertools.count(1)
+    return verdicts_of(lambda met: judge_link(error, met, NOW, requests=next(requests)))
+
+
 def test_a_link_is_asked_four_times_in_all() -> None:
     """After 2, 8 and 30 seconds; a link bears only a few requests."""
-    given = verdicts_of(lambda met: judge_link(errors.ReplyLostError("cut"), met, NOW))
+    given = link_verdicts(errors.ReplyLostError("cut"))
     assert [verdict.delay for verdict in given] == [2.0, 8.0, 30.0, None]
     assert given[-1] == held("link")
 
 
 def test_a_link_that_is_gone_is_believed_the_second_time() -> None:
     """The server is asked once more whether it knows better; then the video was paid for and lost."""
-    given = verdicts_of(lambda met: judge_link(errors.GoneError("410"), met, NOW))
+    given = link_verdicts(errors.GoneError("410"))
     assert [row(verdict) for verdict in given] == [again(QUEUED), ends(Charge.CHARGED)]
 
 
 def test_a_link_fetched_too_often_rests_a_minute() -> None:
     """At most twice; then a person decides."""
-    given = verdicts_of(lambda met: judge_link(errors.RateLimitError("429", retry_after=90.0), met, NOW))
+    given = link_verdicts(errors.RateLimitError("429", retry_after=90.0))
     assert [row(verdict) for verdict in given] == [again(QUEUED), again(QUEUED), waits("link")]
     assert all(verdict.delay is not None and 90.0 <= verdict.delay < 91.0 for verdict in given[:2])
-    short = judge_link(errors.RateLimitError("429", retry_after=1.0), tries(), NOW)
+    short = judge_link(errors.RateLimitError("429", retry_after=1.0), tries(), NOW, requests=1)
     assert short.delay is not None
     assert short.delay >= 60.0
 
 
-def test_a_good_answer_does_not_forgive_a_link() -> None:
-    """A retrieve says COMPLETED before every fetch of a link: that must not start the counting anew."""
-    met = tries()
-    for _ in range(3):
-        judge_link(errors.ReplyLostError("cut"), met, NOW)
-        met.good_answer()
-    assert judge_link(errors.ReplyLostError("cut"), met, NOW) == held("link")
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (errors.ReplyLostError("cut"), held("link")),
+        (errors.RateLimitError("429"), held("link")),
+        (errors.PermissionDeniedError("403"), held("link")),
+        (errors.GoneError("410"), failed(Charge.CHARGED)),
+    ],
+)
+def test_the_requests_of_an_earlier_process_count(error: errors.VeniceError, end: Verdict) -> None:
+    """A link bears four in all, whoever made them: the fourth is the last, however new the trouble is to us."""
+    assert judge_link(error, tries(), NOW, requests=4) == end
 
 
 def test_a_good_answer_forgives_everything_else() -> None:
@@ -252,7 +265,7 @@ def test_what_is_given_up(judge: Callable[[Tries], Verdict], attempts: int, end:
         lambda met: judge_retrieve(errors.RateLimitError("429"), met, NOW, age=9.0),
         lambda met: judge_retrieve(errors.ReplyLostError("cut"), met, NOW, age=9.0),
         lambda met: judge_retrieve(errors.ServerError("502", status=502), met, NOW, age=9.0),
-        lambda met: judge_link(errors.ConnectError("refused"), met, NOW),
+        lambda met: judge_link(errors.ConnectError("refused"), met, NOW, requests=1),
     ],
 )
 def test_what_is_never_given_up(judge: Callable[[Tries], Verdict]) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from venice_async.errors import Charge, VeniceError
     from venice_async.errors.problems import Problem
     from venice_async.jobs import (
+        Delivery,
         JobDelayed,
         JobEvent,
         JobPolled,
@@ -39,12 +40,14 @@ if TYPE_CHECKING:
         JobRecord,
         JobState,
         JobStateChanged,
+        JobWarning,
         VideoFile,
     )
     from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
     from venice_async.limits import RateLimits
     from venice_async.manager import JobManager, Resolution
     from venice_async.manager.job import Job
+    from venice_async.manager.streaming import JobStream
     from venice_async.models import (
         AccountLimits,
         Completed,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
         VideoRequest,
     )
     from venice_async.money import Totals
+    from venice_async.reconcile import Evidence, Finding
     from venice_async.transport import AiohttpTransport, Timeouts, Transport
 
 __version__ = "0.1.0"
@@ -69,6 +73,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "manager": ("JobManager", "Resolution"),
     "manager.job": ("Job",),
+    "manager.streaming": ("JobStream",),
+    "reconcile": ("Finding", "Evidence"),
     "client": ("VeniceClient",),
     "models": (
         "VideoRequest", "MediaFile", "Element", "Keyframe", "SeedanceConsent", "QuoteRequest", "Quote", "QueuedVideo",
@@ -83,6 +89,7 @@ _HOMES = {
     "bodies": ("VideoBody",),
     "jobs": (
         "VideoFile", "JobState", "JobRecord", "JobEvent", "JobStateChanged", "JobPolled", "JobProgress", "JobDelayed",
+        "JobWarning", "Delivery",
     ),
     "errors": ("VeniceError", "Charge"),
     "limits": ("RateLimits",),
@@ -99,15 +106,14 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "JobManager", "Job", "Resolution", "VeniceClient", "VideoRequest", "MediaFile", "Element", "Keyframe",
-    "SeedanceConsent",
-    "QuoteRequest", "Quote", "QueuedVideo", "Processing", "Completed", "VideoBody", "Transcript", "VideoModel",
-    "VideoConstraints", "AccountLimits", "VideoFile", "JobState", "JobRecord", "JobEvent", "JobStateChanged",
-    "JobPolled", "JobProgress", "JobDelayed", "VeniceError", "Charge", "RateLimits", "Totals", "Overwrite", "Backoff",
+    "SeedanceConsent", "QuoteRequest", "Quote", "QueuedVideo", "Processing", "Completed", "VideoBody",
+    "Transcript", "VideoModel", "VideoConstraints", "AccountLimits", "VideoFile", "JobState", "JobRecord",
+    "JobEvent", "JobStateChanged", "JobPolled", "JobProgress", "JobDelayed", "JobWarning", "JobStream",
+    "Delivery", "Finding", "Evidence", "VeniceError", "Charge", "RateLimits", "Totals", "Overwrite", "Backoff",
     "Clock", "SystemClock", "Auth", "ApiKeyAuth", "Transport", "AiohttpTransport", "Timeouts", "Ledger",
-    "SqliteLedger", "MemoryLedger", "Emulator",
-    "text_to_video", "image_to_video", "reference_to_video", "elements_to_video", "keyframes_to_video",
-    "video_to_video", "upscale", "seedance_reference", "seedance_edit", "seedance_extend", "seedance_stitch",
-    "Catalog", "CatalogKeeper", "Review", "Problem",
+    "SqliteLedger", "MemoryLedger", "Emulator", "text_to_video", "image_to_video", "reference_to_video",
+    "elements_to_video", "keyframes_to_video", "video_to_video", "upscale", "seedance_reference",
+    "seedance_edit", "seedance_extend", "seedance_stitch", "Catalog", "CatalogKeeper", "Review", "Problem",
 ]  # fmt: skip
 
 

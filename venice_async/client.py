@@ -47,6 +47,7 @@ from venice_async.transport import AiohttpTransport, Timeouts, Transport
 from venice_async.wire import calls, replies
 from venice_async.wire.exchange import Call, ReplyHead
 from venice_async.wire.failures import ASK_AGAIN
+from venice_async.wire.ranges import Held
 
 T = TypeVar("T")
 
@@ -157,14 +158,16 @@ class VeniceClient:
         return _Retrieval(self, call, retry if ticket is None else None, ticket)
 
     @contextlib.asynccontextmanager
-    async def download(self, video: QueuedVideo) -> AsyncIterator[VideoBody]:
+    async def download(self, video: QueuedVideo, *, held: Held | None = None) -> AsyncIterator[VideoBody]:
         """The file behind a private `download_url`, without any credential. The server allows only a few such requests.
+
+        With `held` only what is missing of a cut transfer is asked for; `wire.ranges.judge_rest` tells what came.
 
         Raises GoneError or NotFoundError for a link that is used up or expired, and InvalidRequestError
         for a video that has no link: `retrieve` delivers that one.
         """
-        call = calls.download_call(self._link_of(video))
-        async with self.exchanger.open(call, Kind.OTHER) as reply:
+        call = calls.download_call(self._link_of(video), held=held)
+        async with self.exchanger.open(call, Kind.OTHER, accepted=(416,) if held else ()) as reply:
             yield VideoBody(reply.head, reply.chunks())
 
     async def revoke(self, video: QueuedVideo) -> None:

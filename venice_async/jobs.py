@@ -122,6 +122,8 @@ class JobRecord:
     decision: str | None = None
     doubtful_usd: Decimal | None = None
     delivery: Delivery = Delivery.DISK
+    link_requests: int = 0
+    warning: str | None = None
 
     @property
     def request_hash(self) -> str:
@@ -141,6 +143,7 @@ class JobRecord:
             job_id=self.id,
             key=self.key,
             queue_id=self.queue_id or "",
+            warning=self.warning,
         )
 
 
@@ -195,6 +198,7 @@ class VideoFile:
     """A finished video on disk.
 
     `size` is in bytes, `sha256` in hex, `cost_usd` the quoted price (None where no quote could be had).
+    `warning` says, where it does, why the file is suspected to stand in for a video that was silently refused.
     """
 
     path: Path
@@ -205,6 +209,7 @@ class VideoFile:
     job_id: str
     key: str
     queue_id: str
+    warning: str | None = None
 
 
 @frozen(kw_only=True)
@@ -249,6 +254,13 @@ class JobDelayed(JobEvent):
 
     error: VeniceError
     delay: float
+
+
+@frozen(kw_only=True)
+class JobWarning(JobEvent):
+    """The video is whole and kept, but looks like a stand-in for one that was silently refused: look at it."""
+
+    warning: str
 
 
 def present_state(record: JobRecord, *, error: VeniceError | None = None) -> JobStateChanged:

@@ -1,4 +1,4 @@
-"""Local media as base64 text, encoded piece by piece while it is sent.
+"""Local media as base64 text, and long texts as JSON, encoded piece by piece while they are sent.
 
 A 30 MB image encoded whole would stop the event loop for a third of a second and hold 130 MB; read
 and encoded in pieces, each in one hop to a worker thread, it costs a few milliseconds and one piece.
@@ -11,13 +11,11 @@ import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from venice_async.errors import InvalidRequestError
 from venice_async.models import MediaFile
-
-if TYPE_CHECKING:
-    from venice_async.wire.exchange import Segment
+from venice_async.wire.exchange import LongText, Segment
+from venice_async.wire.text import json_slices
 
 PIECE = 96 * 1024
 """Bytes read and encoded at a time: a multiple of 3, so that pieces join without padding between them.
@@ -28,21 +26,31 @@ stands still.
 _FULL_PIECE = PIECE // 3 * 4
 
 
-def encoded_size(segments: "Sequence[Segment]") -> int:
-    """Bytes of the body when its files are encoded. Looks at the files, so call it in a worker thread.
+def encoded_size(segments: Sequence[Segment]) -> int:
+    """Bytes of the body when its files and long texts are encoded. Looks at the files, so call it in a worker thread.
 
     Raises InvalidRequestError for a file that is missing or not an ordinary file.
     """
-    return sum(len(item) if isinstance(item, bytes) else 4 * -(-_size(item) // 3) for item in segments)
+    return sum(map(_encoded_size, segments))
 
 
-async def encoded(segments: "Sequence[Segment]", *, executor: Executor | None) -> AsyncIterator[bytes]:
+def _encoded_size(segment: Segment) -> int:
+    match segment:
+        case bytes():
+            return len(segment)
+        case LongText():
+            return sum(map(len, _text_pieces(segment)))
+        case _:
+            return 4 * -(-_size(segment) // 3)
+
+
+async def encoded(segments: Sequence[Segment], *, executor: Executor | None) -> AsyncIterator[bytes]:
     """The body's bytes in order, no piece longer than that of a file. The event loop gets its turn between pieces.
 
     Raises InvalidRequestError for a file that cannot be opened.
     """
     for segment in segments:
-        if not isinstance(segment, bytes) and segment.data is None:
+        if isinstance(segment, MediaFile) and segment.data is None:
             async for piece in _encoded_file(segment, executor):
                 yield piece
             continue
@@ -52,12 +60,19 @@ async def encoded(segments: "Sequence[Segment]", *, executor: Executor | None) -
             yield piece
 
 
-def _held_pieces(segment: "Segment") -> Iterator[bytes]:
+def _held_pieces(segment: Segment) -> Iterator[bytes]:
     """The pieces of a segment that is in memory already."""
-    if isinstance(segment, bytes):
-        yield from _slices(segment, _FULL_PIECE)
-    else:
-        yield from map(base64.b64encode, _slices(segment.data or b"", PIECE))
+    match segment:
+        case bytes():
+            return _slices(segment, _FULL_PIECE)
+        case LongText():
+            return _text_pieces(segment)
+        case _:
+            return map(base64.b64encode, _slices(segment.data or b"", PIECE))
+
+
+def _text_pieces(segment: LongText) -> Iterator[bytes]:
+    return (piece.encode("utf-8", errors="replace") for piece in json_slices(segment.text))
 
 
 def _slices(data: bytes, size: int) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from venice_async.errors import (
 from venice_async.jobs import Cleanup, JobRecord, JobState, PaidAnswer, present_state
 from venice_async.recorder import Recorder
 
-NO_FILE: dict[str, Any] = {"size": None, "sha256": None, "part": None, "cleanup": Cleanup.NONE}
+NO_FILE: dict[str, Any] = {"size": None, "sha256": None, "cleanup": Cleanup.NONE}
 """What a record says again when a transfer came to nothing."""
 
 
@@ -47,7 +47,7 @@ class Recovery:
         await self.drop_part(record)
         if path is not None:
             return await self.completed(record, output=str(path))
-        return await self._recorder.move(record, state=JobState.QUEUED, **NO_FILE)
+        return await self._recorder.move(record, state=JobState.QUEUED, part=None, **NO_FILE)
 
     async def published(self, record: JobRecord) -> Path | None:
         """Where the video stands already, if the crash came between its name and the record of it."""
@@ -126,6 +126,8 @@ class Recovery:
             error=None,
             decision=f"a late answer to attempt {answer.attempt} of {record.key}",
             doubtful_usd=None,
+            part=None,
+            link_requests=0,
             **NO_FILE,
         )
         kept = await self._recorder.ledger.add(sibling)

@@ -8,18 +8,14 @@ import contextlib
 import enum
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
 from venice_async.bodies import VideoBody
 from venice_async.client import VeniceClient
-from venice_async.disk import DiskPool
-from venice_async.download import DEFAULT_MAX_SIZE, Overwrite, PartFile, publish, receive
 from venice_async.errors import (
     Charge,
-    DestinationExistsError,
     LedgerError,
     ReplyLostError,
     StaleRecordError,
@@ -27,12 +23,11 @@ from venice_async.errors import (
     VeniceError,
 )
 from venice_async.governor import Ticket
-from venice_async.jobs import Cleanup, Delivery, JobDelayed, JobPolled, JobProgress, JobRecord, JobState, PaidAnswer
+from venice_async.jobs import Cleanup, JobDelayed, JobPolled, JobRecord, JobState, PaidAnswer
 from venice_async.models import Processing, QueuedVideo
-from venice_async.naming import part_path
-from venice_async.outlet import Outlets
 from venice_async.recorder import Recorder
 from venice_async.recovery import NO_FILE, Recovery, lost
+from venice_async.transfers import Transfers
 from venice_async.verdicts import (
     DAY,
     Tries,
@@ -83,20 +78,14 @@ class Runner:
         client: VeniceClient,
         recorder: Recorder,
         recovery: Recovery,
-        disk: DiskPool,
-        outlets: Outlets,
+        transfers: Transfers,
         rng: random.Random,
-        overwrite: Overwrite = Overwrite.REFUSE,
-        max_size: int = DEFAULT_MAX_SIZE,
     ) -> None:
         self._client = client
         self._recorder = recorder
         self._recovery = recovery
-        self._disk = disk
-        self._outlets = outlets
+        self._transfers = transfers
         self._rng = rng
-        self._overwrite = overwrite
-        self._max_size = max_size
         self._tries: dict[str, Tries] = {}
 
     async def submit_once(self, record: JobRecord, ticket: Ticket) -> Outcome:
@@ -173,8 +162,7 @@ class Runner:
                 on_ready()
                 if isinstance(answer, VideoBody):
                     transferring = True
-                    record = await self._downloading(record)
-                    return await self._deliver(record, answer)
+                    return self._delivered(await self._transfers.inline(record, answer))
         except VeniceError as error:
             if isinstance(error, LedgerError):
                 raise
@@ -212,74 +200,20 @@ class Runner:
                 "The video is ready at a link that was shown once and is not known here.", charge=Charge.CHARGED
             )
             return await self._carry_out(record, judge_missing_link(tries, self._now()), failure)
-        record = await self._downloading(record)
         try:
-            async with self._client.download(video) as body:
-                return await self._deliver(record, body)
+            return self._delivered(await self._transfers.by_link(record, video))
         except VeniceError as error:
             if isinstance(error, LedgerError):
                 raise
             failure = error
         record = await self._recorder.current(record)
-        return await self._carry_out(record, judge_link(failure, tries, self._now()), failure)
+        verdict = judge_link(failure, tries, self._now(), requests=record.link_requests)
+        return await self._carry_out(record, verdict, failure)
 
-    async def _downloading(self, record: JobRecord) -> JobRecord:
-        if record.delivery is Delivery.CALLER:
-            return await self._recorder.move(record, state=JobState.DOWNLOADING)
-        # The part's name holds the owner: a process that was stopped for long never writes to its successor's file.
-        part = part_path(Path(record.output), f"{record.id}-{record.owner}")
-        await self._recovery.drop_part(record)
-        return await self._recorder.move(record, state=JobState.DOWNLOADING, part=str(part))
-
-    async def _deliver(self, record: JobRecord, body: VideoBody) -> Outcome:
-        """Bytes to a durable file; its hash is recorded before its name is given, so that a later start knows it."""
-        if record.delivery is Delivery.CALLER:
-            return await self._hand_over(record, body)
-
-        def progress(received: int, total: int | None) -> None:
-            self._recorder.report(record, JobProgress(**self._recorder.about(record), received=received, total=total))
-
-        part = await receive(
-            aiter(body),
-            Path(record.part or ""),
-            pool=self._disk,
-            expected_size=body.content_length,
-            max_size=self._max_size,
-            on_progress=progress,
-        )
-        # Where nothing tells the body's end from a cut, the copy at the server may be the only whole one: it stays.
-        cleanup = Cleanup.PENDING if body.head.framed else Cleanup.NONE
-        record = await self._recorder.move(record, size=part.size, sha256=part.sha256, cleanup=cleanup)
-        path = await self._published(record, part)
-        self._tries.pop(record.id, None)
-        return Outcome(record=await self._recovery.completed(record, output=str(path)), step=Step.MOVED)
-
-    async def _hand_over(self, record: JobRecord, body: VideoBody) -> Outcome:
-        """Bytes to the caller; what he does not take whole, or drops, still waits at the server."""
-        if (outlet := self._outlets.get(record.id)) is None:
-            return Outcome(record=await self._recorder.move(record, state=JobState.QUEUED), step=Step.MOVED)
-        try:
-            handed = await outlet.hand_over(body)
-            if handed is None:
-                return Outcome(record=await self._recorder.move(record, state=JobState.QUEUED), step=Step.MOVED)
-            cleanup = Cleanup.PENDING if handed.delete_remote else Cleanup.NONE
-            facts = {"size": handed.video.size, "sha256": handed.video.sha256, "cleanup": cleanup}
+    def _delivered(self, record: JobRecord) -> Outcome:
+        if record.state is JobState.COMPLETED:
             self._tries.pop(record.id, None)
-            return Outcome(record=await self._recovery.completed(record, **facts), step=Step.MOVED)
-        finally:
-            outlet.recorded()
-
-    async def _published(self, record: JobRecord, part: PartFile) -> Path:
-        try:
-            return await publish(part, Path(record.output), pool=self._disk, overwrite=self._overwrite)
-        except DestinationExistsError as error:
-            taken = error
-        # An earlier try may have put this very video there, and failed only after that.
-        path = await self._recovery.published(record)
-        if path is None:
-            raise taken
-        await self._recovery.drop_part(record)
-        return path
+        return Outcome(record=record, step=Step.MOVED)
 
     async def clean_up(self, record: JobRecord) -> JobRecord:
         """Delete at the server what is safe here. Raises VeniceError where that fails; the job is done anyway."""
@@ -293,7 +227,7 @@ class Runner:
 
     async def cancel(self, record: JobRecord) -> JobRecord:
         """Stop waiting for a job, and leave nothing half-way on disk."""
-        self._tries.pop(record.id, None)
+        self._end(record)
         await self._recovery.drop_part(record)
         return await self._recorder.move(record, state=JobState.CANCELLED, finished_at=self._client.clock.wall())
 
@@ -318,14 +252,20 @@ class Runner:
         if verdict.charge is not None:
             changes["charge"] = error.charge = verdict.charge
         if verdict.state is JobState.FAILED:
-            changes["finished_at"] = self._client.clock.wall()
+            changes |= {"finished_at": self._client.clock.wall(), "part": None}
+            await self._recovery.drop_part(record)
         if verdict.state in {JobState.FAILED, JobState.HELD}:
-            self._tries.pop(record.id, None)
+            self._end(record)
         if verdict.state is JobState.PENDING:
             changes["proof"] = getattr(error, "proof", None) or f"refused with {getattr(error, 'status', 0)}"
         if verdict.state is JobState.QUEUED:
             changes |= NO_FILE
         return await self._recorder.move(record, error=error, **changes)
+
+    def _end(self, record: JobRecord) -> None:
+        """The job goes no further by itself: what was remembered for its next try is void."""
+        self._tries.pop(record.id, None)
+        self._transfers.forget(record.id)
 
     def _tries_of(self, record: JobRecord) -> Tries:
         return self._tries.setdefault(record.id, Tries(self._rng))

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from venice_async.errors import InvalidRequestError
 from venice_async.media import PIECE, encoded
-from venice_async.models import MediaFile
 from venice_async.wire.exchange import Call, Channel
 
 T = TypeVar("T")
@@ -42,7 +41,7 @@ class Progress:
 
 def is_streamed(call: Call) -> bool:
     """Whether a body is sent piece by piece: a paid one for its proof, a large one to leave the loop its turns."""
-    large = any(isinstance(segment, MediaFile) or len(segment) > PIECE for segment in call.body)
+    large = any(not isinstance(segment, bytes) or len(segment) > PIECE for segment in call.body)
     return large or call.channel is Channel.QUEUE
 
 

@@ -91,7 +91,7 @@ class Tries:
         return number + 1, now - since
 
     def good_answer(self) -> None:
-        """The server answered well. What is counted against a link's few requests stays."""
+        """The server answered well. What a link has met stays: COMPLETED is said before each fetch of it."""
         self._met = {kind: met for kind, met in self._met.items() if kind.startswith("link")}
 
     def again(self, kind: str, backoff: Backoff, now: float, error: VeniceError) -> float | None:
@@ -248,15 +248,18 @@ def judge_transfer(error: VeniceError, tries: Tries, now: float) -> Verdict:
     return _again_or(held("transfer"), delay, state=JobState.QUEUED)
 
 
-def judge_link(error: VeniceError, tries: Tries, now: float) -> Verdict:
-    """After a private link that did not become a file. A link bears only a few requests."""
+def judge_link(error: VeniceError, tries: Tries, now: float, *, requests: int) -> Verdict:
+    """After a private link that did not become a file. It bears only a few: `requests` are made already, ever."""
     if (verdict := _no_file(error)) is not None:
         return verdict
     if isinstance(error, ConnectError):  # nothing reached the server, so it does not count against the link
         return Verdict(state=JobState.QUEUED, delay=tries.again("connect", _CONNECT, now, error))
     if isinstance(error, GoneError | NotFoundError):
         number, _ = tries.count("link gone", now)
-        return Verdict(state=JobState.QUEUED, delay=2.0) if number < 2 else failed(Charge.CHARGED)
+        again = number < 2 and requests <= len(_LINK_WAITS)
+        return Verdict(state=JobState.QUEUED, delay=2.0) if again else failed(Charge.CHARGED)
+    if requests > len(_LINK_WAITS):
+        return held("link")
     if isinstance(error, RateLimitError):
         number, _ = tries.count("link limit", now)
         wait = max(error.retry_after or 0.0, 60.0) + tries.rng.random()
@@ -264,10 +267,7 @@ def judge_link(error: VeniceError, tries: Tries, now: float) -> Verdict:
     if isinstance(error, PermissionDeniedError):
         number, _ = tries.count("link refused", now)
         return Verdict(state=JobState.QUEUED, delay=30.0) if number < 2 else held("link")
-    number, _ = tries.count("link", now)
-    if number > len(_LINK_WAITS):
-        return held("link")
-    return Verdict(state=JobState.QUEUED, delay=_LINK_WAITS[number - 1])
+    return Verdict(state=JobState.QUEUED, delay=_LINK_WAITS[max(requests, 1) - 1])
 
 
 def _no_file(error: VeniceError) -> Verdict | None:

@@ -32,6 +32,8 @@ from venice_async.emulator.validation import json_object
 from venice_async.emulator.visits import MEDIA_ROOT, RequestRecord, Route, Visit, bearer, key_hash, looks_real, route_of
 from venice_async.limits import RateLimits
 
+VIDEO_SIZE: Final = 300_000
+"""Bytes of a video unless another size is asked for: with fewer it would look like the stand-in for a rejected one."""
 PLACEHOLDER_SIZE: Final = 4096
 """Bytes of the tiny video that stands in for a rejected one."""
 
@@ -54,7 +56,7 @@ class Brain:
         reset_unit: str = "seconds",
         faults: Iterable[Fault] = (),
         clips: Clips | None = None,
-        video_size: int | None = None,
+        video_size: int | None = VIDEO_SIZE,
         sheets: tuple[ModelSheet, ...] = DEFAULT_SHEETS,
         execution_time: ExecutionTime | None = None,
         execution_cv: float = 0.3,

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from venice_async.clock import Clock, SystemClock
-from venice_async.emulator.brain import Brain
+from venice_async.emulator.brain import VIDEO_SIZE, Brain
 from venice_async.emulator.catalogue import ModelSheet
 from venice_async.emulator.faults import Fault, FaultPlan
 from venice_async.emulator.jobs import Charge, EmulatedJob, ExecutionTime
@@ -67,7 +67,7 @@ class Emulator:
         windows: str = "sliding",
         reset_unit: str = "seconds",
         clips: Clips | str = "auto",
-        video_size: int | None = None,
+        video_size: int | None = VIDEO_SIZE,
         sheets: tuple[ModelSheet, ...] = DEFAULT_SHEETS,
         execution_time: ExecutionTime | None = None,
         execution_cv: float = 0.3,

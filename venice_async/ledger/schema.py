@@ -21,6 +21,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN decision TEXT",
         "ALTER TABLE jobs ADD COLUMN doubtful_usd TEXT",
         "ALTER TABLE jobs ADD COLUMN delivery TEXT NOT NULL DEFAULT 'disk'",
+        "ALTER TABLE jobs ADD COLUMN link_requests INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE jobs ADD COLUMN warning TEXT",
         "ALTER TABLE jobs ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE jobs ADD COLUMN writer INTEGER NOT NULL DEFAULT 0",
         # AUTOINCREMENT: a token is never given out again, or a late write of a dead owner could pass for another's.

@@ -30,6 +30,7 @@ from venice_async.polling import PollScheduler
 from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
 from venice_async.runner import Runner
+from venice_async.transfers import Transfers
 
 
 class Landlord(JobOwner, Protocol):
@@ -76,15 +77,17 @@ class Rooms:
         self.scheduler = PollScheduler(rng=rng)
         self._recorder = Recorder(ledger=ledger, clock=client.clock, report=self.roster.report)
         self._recovery = Recovery(recorder=self._recorder, disk=self.disk, overwrite=overwrite)
-        self._runner = Runner(
+        transfers = Transfers(
             client=client,
             recorder=self._recorder,
             recovery=self._recovery,
             disk=self.disk,
             outlets=self.outlets,
-            rng=rng,
             overwrite=overwrite,
             max_size=max_video_size,
+        )
+        self._runner = Runner(
+            client=client, recorder=self._recorder, recovery=self._recovery, transfers=transfers, rng=rng
         )
         self.pump = self._pump(downloads, on_broken=self._broke)
         self.steward = self._steward()

@@ -18,8 +18,9 @@ from venice_async.models import (
     VideoRequest,
     given_fields,
 )
-from venice_async.wire.exchange import Call, Channel, Segment
-from venice_async.wire.text import to_json
+from venice_async.wire.exchange import Call, Channel, LongText, Segment
+from venice_async.wire.ranges import Held, range_headers
+from venice_async.wire.text import set_apart, to_json
 
 _JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
 _MEDIA_TYPES = "video/mp4, application/json"
@@ -84,9 +85,9 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def download_call(url: str) -> Call:
-    """GET a private link: no credential, and the bytes as they are stored."""
-    headers = {"accept": _MEDIA_TYPES, "accept-encoding": "identity"}
+def download_call(url: str, *, held: Held | None = None) -> Call:
+    """GET a private link, or what is missing of it: no credential, and the bytes as they are stored."""
+    headers = {"accept": _MEDIA_TYPES, "accept-encoding": "identity", **(range_headers(held) if held else {})}
     return Call(name="download", method="GET", url=url, channel=Channel.MEDIA, headers=headers)
 
 
@@ -116,28 +117,28 @@ def _plain(value: Any) -> Any:
 
 
 def json_segments(tree: Any) -> tuple[Segment, ...]:
-    """A JSON text in pieces: bytes, and a `MediaFile` wherever its base64 text belongs.
+    """A JSON text in pieces: bytes, a `MediaFile` wherever its base64 text belongs, and long texts by themselves.
 
-    So a request with 30 MB of images never exists as one text: the transport encodes each file
-    while it sends. Raises InvalidRequestError for what JSON cannot hold.
+    So a request with 30 MB of images never exists as one text: the transport encodes each file, and
+    each `data:` URL, while it sends. Raises InvalidRequestError for what JSON cannot hold.
     """
     marks: list[str] = []
-    files: list[MediaFile] = []
+    apart: list[MediaFile | LongText] = []
 
     def stand_in(value: Any) -> str:
-        if not isinstance(value, MediaFile):
+        if not isinstance(value, MediaFile | LongText):
             raise TypeError(f"a request cannot hold a {type(value).__name__}")
         if not marks:
             marks.append(secrets.token_hex(16))  # cannot be in any text that was written before this call
-        files.append(value)
-        return f"data:{value.content_type};base64,{marks[0]}"
+        apart.append(value)
+        return marks[0] if isinstance(value, LongText) else f"data:{value.content_type};base64,{marks[0]}"
 
-    text = to_json(tree, default=stand_in)
+    text = to_json(set_apart(tree, LongText), default=stand_in)
     body = text.encode("utf-8", errors="replace")
     if not marks:
         return (body,)
     pieces = body.split(marks[0].encode())
-    between = [(file, piece) for file, piece in zip(files, pieces[1:], strict=True)]
+    between = [(item, piece) for item, piece in zip(apart, pieces[1:], strict=True)]
     return (pieces[0], *(segment for pair in between for segment in pair))
 
 

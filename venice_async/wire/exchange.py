@@ -10,8 +10,16 @@ from venice_async.models import MediaFile
 
 _RAY = re.compile(r"[0-9A-Za-z-]{1,64}")
 
-Segment = bytes | MediaFile
-"""A piece of a body: bytes as they are, or a file whose base64 text stands here."""
+
+@frozen
+class LongText:
+    """A long text of a JSON body, without its quotation marks: written as JSON piece by piece while it is sent."""
+
+    text: str = field(repr=False)
+
+
+Segment = bytes | MediaFile | LongText
+"""A piece of a body: bytes as they are, a file whose base64 text stands here, or a long text."""
 
 
 class Channel(enum.Enum):

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +39,41 @@ def to_json(tree: Any, *, default: Callable[[Any], Any] | None = None, ascii_onl
     except (TypeError, ValueError, RecursionError) as error:
         reason = clean(str(error))
     raise InvalidRequestError(f"The request cannot be written as JSON: {reason}.", problems=(reason,))
+
+
+LONG = 64 * 1024
+"""Characters from which on a text is not written, or kept, in one go: that would stop the event loop."""
+
+
+def set_apart(tree: Any, put: Callable[[str], Any]) -> Any:
+    """The tree with `put(text)` in the place of every long text; the tree itself where there is none."""
+    try:
+        return _set_apart(tree, put)
+    except RecursionError:
+        return tree  # bottomless or in a circle: for `to_json` to refuse
+
+
+def _set_apart(value: Any, put: Callable[[str], Any]) -> Any:
+    match value:
+        case str():
+            return put(value) if len(value) > LONG else value
+        case dict():
+            items = {name: _set_apart(item, put) for name, item in value.items()}
+            return items if any(items[name] is not value[name] for name in items) else value
+        case list() | tuple():
+            parts = [_set_apart(item, put) for item in value]
+            return parts if any(new is not old for new, old in zip(parts, value, strict=True)) else value
+        case _:
+            return value
+
+
+def json_slices(text: str, *, ascii_only: bool = False) -> Iterator[str]:
+    """A long text as it stands between the quotation marks of a JSON text, a piece at a time.
+
+    JSON writes each character for itself, halves of surrogate pairs too, so that a text can be cut anywhere.
+    """
+    for start in range(0, len(text), LONG):
+        yield json.dumps(text[start : start + LONG], ensure_ascii=ascii_only)[1:-1]
 
 
 def parse_json(body: bytes) -> Any:
