@@ -24,7 +24,7 @@ from venice_async.errors import (
 )
 from venice_async.links import is_loopback
 from venice_async.lowwater import LowWater
-from venice_async.media import encoded_size
+from venice_async.media import measured
 from venice_async.sending import Progress, is_streamed, withholding
 from venice_async.wire.exchange import Call, Channel, ReplyHead
 
@@ -99,7 +99,7 @@ class AiohttpTransport:
         progress = Progress(whole_body=not stream_body, traced=call.channel is not Channel.CONTROL)
         options: dict[str, Any] = {"headers": {"accept-encoding": "identity", **call.headers}}
         if stream_body:
-            size = await self._in_thread(encoded_size, call.body)
+            size = await measured(call.body, executor=self._readers)
             options["headers"]["content-length"] = str(size)
             limit = self._read_timeout(call.channel)
             options["data"] = withholding(call, size, progress, limit=limit, executor=self._readers)
@@ -127,11 +127,6 @@ class AiohttpTransport:
 
     def _read_timeout(self, channel: Channel) -> float:
         return self._timeouts.queue_read if channel is Channel.QUEUE else self._timeouts.read
-
-    async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
-        if all(isinstance(segment, bytes) for segment in args[0]):
-            return work(*args)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *args)
 
     def _session(self, channel: Channel) -> "aiohttp.ClientSession":
         if self._closed:

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from venice_async.jobs import JobRecord, JobState, PaidAnswer
-from venice_async.ledger.protocol import News, check_queue_id, is_claimable, moved_by, not_kept
+from venice_async.ledger.protocol import News, check_queue_id, is_claimable, moved_by, not_kept, renamed, stale
 from venice_async.money import ZERO, check_change, totals_of
 
 
@@ -54,6 +54,18 @@ class MemoryLedger:
         after = moved_by(self._owner, current, record, changes)
         self._put(current, after, cap_usd)
         return after
+
+    async def replace(
+        self, old: JobRecord, new: JobRecord, *, cap_usd: Decimal | None = None
+    ) -> tuple[JobRecord, JobRecord]:
+        freed = renamed(self._records.get(old.id), old, new, taken=self._by_key.__contains__)
+        if new.id in self._records:
+            raise stale(new)
+        after = attrs.evolve(new, owner=self._owner)
+        self._put(None, after, cap_usd)
+        self._records[freed.id] = freed
+        self._by_key |= {freed.key: freed.id, after.key: after.id}
+        return freed, after
 
     def _put(self, before: JobRecord | None, after: JobRecord, cap_usd: Decimal | None) -> None:
         check_queue_id(before, after, taken=lambda queue_id: self._by_queue_id.get(queue_id, after.id) != after.id)

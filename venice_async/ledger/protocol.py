@@ -1,5 +1,6 @@
 """The `Ledger` seam, and the rules that every implementation shares."""
 
+import itertools
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
@@ -70,6 +71,16 @@ class Ledger(Protocol):
         """
         ...
 
+    async def replace(
+        self, old: JobRecord, new: JobRecord, *, cap_usd: Decimal | None = None
+    ) -> tuple[JobRecord, JobRecord]:
+        """Give the key of a FAILED or CANCELLED job to a new record, at one stroke; the old one is named `key~N` then.
+
+        Gives both as they are kept now. Raises StaleRecordError where the old record is not current, LedgerError for
+        one in any other state and for a new record that is none, and BudgetExceededError; nothing is changed then.
+        """
+        ...
+
     async def get(self, job_id: str) -> JobRecord | None: ...
 
     async def by_key(self, key: str) -> JobRecord | None:
@@ -132,6 +143,22 @@ def moved_by(owner: int, current: JobRecord | None, seen: JobRecord, changes: Ma
             raise not_ours(current)
         return attrs.evolve(after, owner=current.owner)
     return attrs.evolve(after, owner=owner if after.state in ACTIVE else current.owner)
+
+
+REPLACEABLE = frozenset({JobState.FAILED, JobState.CANCELLED})
+"""The states in which a job's key can be given to a new one: it came to nothing, and nothing follows."""
+
+
+def renamed(current: JobRecord | None, old: JobRecord, new: JobRecord, *, taken: Callable[[str], bool]) -> JobRecord:
+    """The record that gives up its key to `new`; `current` is what the ledger has. Raises as `Ledger.replace` does."""
+    if current is None or current.version != old.version:
+        raise stale(old)
+    if current.state not in REPLACEABLE:
+        raise LedgerError(f"Job {current.key!r} is {current.state.value}: its key cannot be given to another.")
+    if new.key != current.key or new.id == current.id or new.state is not JobState.PENDING:
+        raise LedgerError("Only a new job for the same key can take its place.")
+    names = (f"{current.key}~{number}" for number in itertools.count(1))
+    return attrs.evolve(current, key=next(name for name in names if not taken(name)), version=current.version + 1)
 
 
 def is_claimable(record: JobRecord) -> bool:

@@ -89,6 +89,11 @@ class SqliteLedger:
     async def move(self, record: JobRecord, *, cap_usd: Decimal | None = None, **changes: Any) -> JobRecord:
         return await self._call(lambda store: store.move(record, cap_usd, changes), writes=True)
 
+    async def replace(
+        self, old: JobRecord, new: JobRecord, *, cap_usd: Decimal | None = None
+    ) -> tuple[JobRecord, JobRecord]:
+        return await self._call(lambda store: store.replace(old, new, cap_usd), writes=True)
+
     async def get(self, job_id: str) -> JobRecord | None:
         return await self._call(lambda store: store.get(job_id))
 

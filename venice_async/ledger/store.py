@@ -20,7 +20,7 @@ from venice_async.ledger import rows, schema
 from venice_async.ledger.groups import Change
 from venice_async.ledger.leases import Leases, Owner
 from venice_async.ledger.place import Place, found_or_made
-from venice_async.ledger.protocol import News, check_queue_id, moved_by, stale
+from venice_async.ledger.protocol import News, check_queue_id, moved_by, renamed, stale
 from venice_async.ledger.tally import Tally
 from venice_async.money import check_change
 
@@ -103,6 +103,14 @@ class Store:
         self._connection.execute(rows.UPDATE, (*rows.to_row(after), *self._marks(), after.id))
         self._tally.note(after)
         return after
+
+    def replace(self, old: JobRecord, new: JobRecord, cap_usd: Decimal | None) -> tuple[JobRecord, JobRecord]:
+        """Rename a record under the rules of `renamed`, and keep the new one under its key."""
+        freed = renamed(self._one("id", old.id), old, new, taken=lambda key: self._one("key", key) is not None)
+        with self._whole():
+            self._connection.execute(rows.UPDATE, (*rows.to_row(freed), *self._marks(), freed.id))
+            after = self.add(new, cap_usd)
+        return freed, after
 
     def get(self, job_id: str) -> JobRecord | None:
         return self._one("id", job_id)
@@ -188,6 +196,18 @@ class Store:
             with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself, or the connection is gone
                 self._connection.execute("ROLLBACK")
             raise
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Several statements of one change: the group that it is in commits all of them or none."""
+        self._connection.execute("SAVEPOINT whole")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite has rolled everything back by itself
+                self._connection.execute("ROLLBACK TO whole")
+            raise
+        self._connection.execute("RELEASE whole")
 
     def _outcome(self, change: Callable[[], Any]) -> Any:
         try:

@@ -10,6 +10,7 @@ import attrs
 from venice_async.errors import Charge, InvalidRequestError
 from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import Ledger
+from venice_async.ledger.protocol import REPLACEABLE
 from venice_async.models import SeedanceConsent
 from venice_async.wire.stored import request_from_text, request_to_text
 
@@ -93,6 +94,46 @@ def released(record: JobRecord) -> dict[str, Any]:
     if record.state is not JobState.HELD:
         raise _refusal(f"Job {record.key!r} is {record.state.value}: only one that is held can be released.")
     return {"state": JobState.QUEUED if record.queue_id else JobState.PENDING, "held_for": None, "error": None}
+
+
+async def retry(
+    ledger: Ledger, record: JobRecord, *, job_id: str, now: float, pay_again: bool, cap_usd: Decimal | None = None
+) -> tuple[JobRecord, JobRecord]:
+    """Have the work of a FAILED or CANCELLED job done by a new one under the same key; gives the old record and the new.
+
+    Sends nothing. Raises what `again` raises, BudgetExceededError where it does not fit under `cap_usd`, and
+    LedgerError.
+    """
+    new = again(record, job_id=job_id, now=now, pay_again=pay_again)
+    return await ledger.replace(record, new, cap_usd=cap_usd)
+
+
+def again(record: JobRecord, *, job_id: str, now: float, pay_again: bool) -> JobRecord:
+    """A new record with the request, the place and the price of one that came to nothing. `job_id` is its own, new id.
+
+    Raises InvalidRequestError for a job that is neither FAILED nor CANCELLED, and for one that was charged, or may
+    have been, unless `pay_again` says that it may cost once more.
+    """
+    if record.state not in REPLACEABLE:
+        raise _refusal(f"Job {record.key!r} is {record.state.value}: only one that failed or was cancelled is retried.")
+    if not pay_again and record.charge in _PAID:
+        sentence = f"Job {record.key!r} has been charged, or may have been: to make it again costs again."
+        advice = "Agree with pay_again=True, on the command line with --yes."
+        raise InvalidRequestError(sentence, problems=(sentence,), charge=record.charge, advice=advice)
+    return JobRecord(
+        id=job_id,
+        key=record.key,
+        model=record.model,
+        request=record.request,
+        output=record.output,
+        delivery=record.delivery,
+        variant=record.variant,
+        created_at=now,
+        price_usd=record.price_usd,
+    )
+
+
+_PAID = (Charge.CHARGED, Charge.UNVERIFIED)
 
 
 def consented(record: JobRecord, consent: SeedanceConsent, *, now: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import os
 import random
+import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from venice_async.errors import InvalidRequestError
 from venice_async.jobs import Delivery, JobState, present_state
 from venice_async.ledger import Ledger, SqliteLedger
 from venice_async.manager.books import compared
-from venice_async.manager.decisions import Resolution
+from venice_async.manager.decisions import Resolution, again
 from venice_async.manager.events import EventStream
 from venice_async.manager.house import House
 from venice_async.manager.intake import keyed
@@ -206,13 +207,48 @@ class JobManager(House):
         Raises InvalidRequestError for a job that is not UNKNOWN, BudgetExceededError where paying
         again does not fit under the budget, and DuplicateQueueIdError for a queue_id of another job.
         """
-        found = self.get(job) if isinstance(job, str) else job
-        if found is None:
-            raise InvalidRequestError(f"There is no job {job!r}.", problems=(f"There is no job {job!r}.",))
+        found = self._known(job)
         decision = functools.partial(
             self._steward.resolve, found, resolution, queue_id=queue_id, download_url=download_url
         )
         await self._chore(f"resolve {found.id}", decision)
+        return found
+
+    async def retry(self, job: Job | str, *, pay_again: bool = False) -> Job:
+        """Make a job that is FAILED or CANCELLED (a `Job`, its key or its id) once more: a new job takes its key.
+
+        The old job keeps its record, under the key with `~1` behind it (`~2`, and so on, where that is taken).
+        **What was charged stays charged, and the new job costs again**: where the old one was charged, or may have
+        been, `pay_again` must say that this is meant. The price that was quoted then is reserved.
+
+        Raises InvalidRequestError for any other job and for a charged one without `pay_again`,
+        DestinationExistsError where the file exists, and BudgetExceededError. None of them cost anything.
+        """
+        found = self._known(job)
+        self._check_open()
+        retrying = functools.partial(self._retry, found, pay_again=pay_again)
+        return await asyncio.shield(self._chores.start_once(f"retry {found.id}", retrying))
+
+    async def _retry(self, job: Job, *, pay_again: bool) -> Job:
+        new = again(job.record, job_id=secrets.token_hex(8), now=self._clock.wall(), pay_again=pay_again)
+        self._intake.claim(new)
+        try:
+            old, kept = await self._ledger.replace(job.record, new, cap_usd=self._budget.cap_usd)
+        except BaseException:
+            self._intake.give_back(new)
+            raise
+        self._roster.report(old, None)
+        made = self._roster.adopt(kept)
+        self._intake.follow(kept)
+        self._roster.hub.emit(present_state(kept))
+        self.enter(made)
+        return made
+
+    def _known(self, job: Job | str) -> Job:
+        found = self.get(job) if isinstance(job, str) else job
+        if found is None:
+            sentence = f"There is no job {job!r}."
+            raise InvalidRequestError(sentence, problems=(sentence,))
         return found
 
     @property

@@ -60,6 +60,7 @@ class Roster:
         moved = job.state is not record.state
         if job.record is not record:
             self._on_record(record)
+            self._rename(job, record.key)
             job.update(record)
         if event is not None:
             self.hub.emit(event)
@@ -67,6 +68,13 @@ class Roster:
             self._on_completed(record)
         if job.at_rest:
             self.hub.end_job(job.id)
+
+    def _rename(self, job: Job, key: str) -> None:
+        """A retried job has given up its key, perhaps to one that is known here already."""
+        if job.key != key:
+            if self._by_key.get(job.key) is job:
+                del self._by_key[job.key]
+            self._by_key[key] = job
 
     def close(self, error: VeniceError | None = None) -> None:
         """The manager goes no further: whoever awaits a job is told so, with `error` where that is why."""

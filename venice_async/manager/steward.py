@@ -18,6 +18,9 @@ from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
 from venice_async.runner import Runner
 
+_LOOKS = 60
+"""Looks at the ledger between two at the answers that dead owners may have kept."""
+
 
 class Steward:
     """Takes jobs on at a start and from processes that are gone, and carries out what a person decides.
@@ -50,6 +53,7 @@ class Steward:
         self._governor = governor
         self._enter = enter
         self._on_broken = on_broken
+        self._looks = 0
 
     async def take_on(self) -> list[Job]:
         """Every job of the ledger that is not known yet, oldest first, in a state from which it can go on."""
@@ -95,7 +99,10 @@ class Steward:
     async def heed(self, news: News) -> None:
         """What other processes changed, and jobs that became ours because theirs is gone."""
         self._governor.share(news.owners)
-        taken = await self._take_answers() if any(map(self._is_ours, news.changed)) else []
+        self._looks += 1
+        # Also now and then without a claim: an owner that died may have kept the answer of a job that rests.
+        due = any(map(self._is_ours, news.changed)) or self._looks % _LOOKS == 0
+        taken = await self._take_answers() if due else []
         for record in (*taken, *news.changed):
             await self._go_on_from(await self._recorder.current(record))
 

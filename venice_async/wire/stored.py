@@ -2,13 +2,17 @@
 
 import base64
 import functools
+import itertools
 import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venice_async.models import Element, Keyframe, MediaFile, SeedanceConsent, VideoRequest
-from venice_async.wire.text import to_json
+from venice_async.wire.calls import media_of
+from venice_async.wire.exchange import LongText
+from venice_async.wire.text import LONG, json_slices, set_apart, to_json
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -22,9 +26,31 @@ _FREE = ("image_references", "video_references", "camera_trajectory")
 def request_to_text(request: VideoRequest) -> str:
     """The stored form. Bytes that were given in memory have no name, so they are stored as they are.
 
-    Raises InvalidRequestError for what JSON cannot hold.
+    Call it in a worker thread where the request `is_bulky`; there it works piece by piece, so that the event loop
+    gets its turns. Raises InvalidRequestError for what JSON cannot hold.
     """
-    return to_json(_converter().unstructure(request), ascii_only=True)
+    mark = secrets.token_hex(16)  # cannot be in any text that was written before this call
+    apart: list[Iterable[str]] = []
+
+    def stand_in(value: Any) -> str:
+        match value:
+            case LongText():
+                apart.append(json_slices(value.text, ascii_only=True))
+            case MediaFile():
+                apart.append(_base64(value.data or b""))
+            case _:
+                raise TypeError(f"a request cannot hold a {type(value).__name__}")
+        return mark
+
+    tree = set_apart(_converter().unstructure(request), LongText)
+    first, *rest = to_json(tree, default=stand_in, ascii_only=True).split(mark)
+    return "".join(itertools.chain((first,), *((*item, piece) for item, piece in zip(apart, rest, strict=True))))
+
+
+def is_bulky(request: VideoRequest) -> bool:
+    """Whether the stored form is long, or may be: it holds bytes, or long texts such as `data:` URLs."""
+    held = (medium.data or b"" if isinstance(medium, MediaFile) else medium for _, medium in media_of(request))
+    return sum(map(len, held)) > LONG or bool(request.extra)
 
 
 def request_from_text(text: str) -> VideoRequest:
@@ -34,7 +60,7 @@ def request_from_text(text: str) -> VideoRequest:
 
 def _media_to_tree(media: MediaFile) -> dict[str, Any]:
     if media.data is not None:
-        return {"bytes": base64.b64encode(media.data).decode(), "content_type": media.content_type}
+        return {"bytes": media, "content_type": media.content_type}  # `request_to_text` writes them
     # Absolute: the job may be continued by a program that was started in another folder.
     return {"file": str(media.path and media.path.absolute()), "content_type": media.content_type}
 
@@ -43,8 +69,17 @@ def _media_from_tree(tree: Any, _: Any) -> str | MediaFile | None:
     if not isinstance(tree, dict):
         return tree  # type: ignore[no-any-return]
     if "bytes" in tree:
-        return MediaFile.from_bytes(base64.b64decode(tree["bytes"]), content_type=tree["content_type"])
+        return MediaFile.from_bytes(_from_base64(tree["bytes"]), content_type=tree["content_type"])
     return MediaFile.from_path(Path(tree["file"]), content_type=tree["content_type"])
+
+
+def _base64(data: bytes) -> Iterator[str]:
+    size = LONG // 3 * 3  # a multiple of three bytes, so that pieces join without padding between them
+    return (base64.b64encode(data[start : start + size]).decode() for start in range(0, len(data), size))
+
+
+def _from_base64(text: str) -> bytes:
+    return b"".join(base64.b64decode(text[start : start + LONG]) for start in range(0, len(text), LONG))
 
 
 def _extra_to_tree(value: Any) -> Any:

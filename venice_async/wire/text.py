@@ -8,6 +8,7 @@ from typing import Any
 
 from venice_async.errors import InvalidRequestError
 
+_ESCAPED = bytes(range(32)) + b'"\\'  # what JSON writes in another way
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # control, bidi and format marks, surrogates, line breaks
 
 
@@ -73,7 +74,13 @@ def json_slices(text: str, *, ascii_only: bool = False) -> Iterator[str]:
     JSON writes each character for itself, halves of surrogate pairs too, so that a text can be cut anywhere.
     """
     for start in range(0, len(text), LONG):
-        yield json.dumps(text[start : start + LONG], ensure_ascii=ascii_only)[1:-1]
+        piece = text[start : start + LONG]
+        yield piece if _stands_as_it_is(piece) else json.dumps(piece, ensure_ascii=ascii_only)[1:-1]
+
+
+def _stands_as_it_is(piece: str) -> bool:
+    # A quarter of the time of writing it, and nearly every long text is base64.
+    return piece.isascii() and len(piece.encode().translate(None, _ESCAPED)) == len(piece)
 
 
 def parse_json(body: bytes) -> Any:
