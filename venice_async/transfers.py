@@ -1,5 +1,7 @@
 """The last step of a job: its bytes to their place, whole or not at all."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from venice_async.errors import (
     ConnectError,
     DestinationExistsError,
     IncompleteDownloadError,
+    StaleRecordError,
     VeniceError,
 )
 from venice_async.jobs import Cleanup, Delivery, JobProgress, JobRecord, JobState, JobWarning
@@ -54,7 +57,9 @@ class Transfers:
 
     async def inline(self, record: JobRecord, body: VideoBody) -> JobRecord:
         """The body of the answer to a retrieve. A cut one begins anew: it can be asked for as often as one likes."""
-        return await self._deliver(await self._downloading(record), body)
+        record = await self._downloading(record)
+        async with self._unless_taken(record):
+            return await self._deliver(record, body)
 
     async def by_link(self, record: JobRecord, video: QueuedVideo) -> JobRecord:
         """The file behind a private link, which bears only a few requests: they are counted before they are made.
@@ -64,12 +69,22 @@ class Transfers:
         record = await self._downloading(record, link_requests=record.link_requests + 1)
         held = self._held.pop(record.id, None)
         try:
-            async with self._client.download(video, held=held) as body:
+            async with self._unless_taken(record), self._client.download(video, held=held) as body:
                 return await self._deliver(record, body, held=held, keep_cut=True)
         except ConnectError:  # nothing reached the server
             if held is not None:
                 self._held[record.id] = held
             await self._recorder.move(record, link_requests=record.link_requests - 1)
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _unless_taken(self, record: JobRecord) -> AsyncIterator[None]:
+        """Where this process was stopped for so long that another one took the job, nobody else knows of our part."""
+        try:
+            yield
+        except StaleRecordError:
+            self.forget(record.id)
+            await self._recovery.drop_part(record)
             raise
 
     async def _downloading(self, record: JobRecord, **facts: Any) -> JobRecord:
@@ -90,7 +105,7 @@ class Transfers:
         part = await self._received(record, body, held, keep_cut=keep_cut)
         # Where nothing tells the body's end from a cut, the copy at the server may be the only whole one: it stays.
         cleanup = Cleanup.PENDING if body.head.framed else Cleanup.NONE
-        facts = {"size": part.size, "sha256": part.sha256, "cleanup": cleanup}
+        facts: dict[str, Any] = {"size": part.size, "sha256": part.sha256, "cleanup": cleanup}
         warning = doubt_about(part, ordered=record.variant)
         record = await self._recorder.move(record, **facts, warning=warning)
         if warning is not None:

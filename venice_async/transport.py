@@ -224,6 +224,7 @@ class _AiohttpReply:
         finally:
             mark.close()
         if failure is not None:
+            chunk = b""  # a traceback shows local names, and a cut answer may repeat a secret
             raise failure
 
     async def _read_piece(self) -> bytes:

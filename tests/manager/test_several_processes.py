@@ -158,3 +158,26 @@ async def test_another_process_may_cancel_what_is_not_being_paid(world: World) -
         assert jobs[4].state is JobState.CANCELLED
         await asyncio.gather(*jobs[:4])
     assert len(world.emulator.charges) == 4
+
+
+@virtual(
+    execution_time=lambda *_: 1.0,
+    video_size=400_000,
+    faults=[SlowFault(endpoints=("retrieve",), pace=10_000.0, times=1)],
+)
+async def test_a_stopped_process_leaves_nothing_in_the_folder(world: World) -> None:
+    """It wakes up in the middle of a transfer that another process has long finished."""
+    machine = Machine(world)
+    async with machine.manager() as ours:
+        job = await ours.submit(video_request(), key="scene")
+        await state(job, JobState.DOWNLOADING)
+        await machine.stop(ours)
+        async with machine.manager() as theirs:
+            same = theirs.get("scene")
+            assert same is not None
+            await same
+            await world.clock.sleep(100.0)
+            machine.go_on(ours)
+            await world.clock.sleep(5.0)
+            assert job.record == same.record
+    assert sorted(path.name for path in world.output.iterdir()) == ["scene.mp4"]

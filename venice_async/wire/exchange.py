@@ -8,7 +8,8 @@ from attrs import field, frozen
 
 from venice_async.models import MediaFile
 
-_RAY = re.compile(r"[0-9A-Za-z-]{1,64}")
+_RAY = re.compile(r"[0-9a-fA-F]{1,32}(-[A-Za-z]{3,4})?")
+"""Anything else in its place may be a secret that a server repeats."""
 
 
 @frozen

@@ -1,0 +1,170 @@
+"""A batch as people run it overnight: how soon a large one begins, and whether a small one survives being killed.
+
+    python -m benchmarks.batch start [--rows 10000] [--format jsonl|json|yaml|csv] [--repeat 3]
+    python -m benchmarks.batch night [--rows 200] [--kills 2] [--time-scale 50]
+
+`start` is real seconds from the start of `venice-async batch` to the first paid call that an emulator in
+another process takes: interpreter, imports, reading, the check of every row, the prices, the durable intents. `night`
+runs the command under the documented limits, kills it (SIGKILL) at even parts of the way, starts it again
+each time, and then asks the emulator what it charged and the folder what is there.
+"""
+
+import argparse
+import csv
+import json
+import multiprocessing
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from venice_async.emulator import Emulator, in_background
+
+DEFAULTS = {"model": "wan-2.6-text-to-video", "aspect_ratio": "16:9", "resolution": "720p"}
+
+
+def serve(port: Connection, time_scale: float) -> None:
+    """Serve until the parent says so; answers "count" with the charges and the refused requests so far."""
+    with in_background(Emulator(clips="plain", time_scale=time_scale, seed=11)) as emulator:
+        port.send(emulator.url)
+        while port.recv() != "stop":
+            charges = [charge.queue_id for charge in emulator.charges]
+            port.send((charges, sum(request.status == 429 for request in emulator.requests)))
+
+
+class Server:
+    """An emulator in a process of its own."""
+
+    def __init__(self, time_scale: float) -> None:
+        self._ours, theirs = multiprocessing.Pipe()
+        self._process = multiprocessing.Process(target=serve, args=(theirs, time_scale), daemon=True)
+        self._process.start()
+        self.url: str = self._ours.recv()
+
+    def counted(self) -> tuple[list[str], int]:
+        """The queue ids that were charged, and how many requests were refused with 429."""
+        self._ours.send("count")
+        found: tuple[list[str], int] = self._ours.recv()
+        return found
+
+    def stop(self) -> None:
+        self._ours.send("stop")
+        self._process.join()
+
+
+@contextmanager
+def server(time_scale: float) -> Iterator[Server]:
+    """One, until the block ends."""
+    running = Server(time_scale)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def write_manifest(folder: Path, rows: int, kind: str) -> Path:
+    """Rows that are all alike but for their prompts."""
+    path = folder / f"shots.{kind}"
+    jobs: list[dict[str, Any]] = [
+        {"key": f"shot-{n:05}", "prompt": f"Wave number {n} on a grey sea", "duration": "5s"} for n in range(rows)
+    ]
+    match kind:
+        case "jsonl":
+            path.write_text("\n".join(map(json.dumps, [{"defaults": DEFAULTS}, *jobs])))
+        case "csv":
+            with path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, [*jobs[0], *DEFAULTS])
+                writer.writeheader()
+                writer.writerows({**job, **DEFAULTS} for job in jobs)
+        case "yaml":
+            head = "\n".join(f"  {name}: {value}" for name, value in DEFAULTS.items())
+            lines = (f"  - key: {j['key']}\n    prompt: {j['prompt']}\n    duration: {j['duration']}" for j in jobs)
+            path.write_text(f"defaults:\n{head}\njobs:\n" + "\n".join(lines))
+        case _:
+            path.write_text(json.dumps({"defaults": DEFAULTS, "jobs": jobs}))
+    return path
+
+
+def begin(manifest: Path, url: str, time_scale: float) -> "subprocess.Popen[bytes]":
+    """`venice-async batch` in the manifest's folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VENICE_")}
+    command = [sys.executable, "-m", "venice_async", "batch", manifest.name, "--output-dir", "videos", "--yes"]
+    log = (manifest.parent / "log.txt").open("ab")
+    try:
+        return subprocess.Popen(
+            [*command, "--time-scale", f"{time_scale:g}"],
+            cwd=manifest.parent,
+            env={**kept, "VENICE_API_KEY": "emulated", "VENICE_BASE_URL": url},
+            stdout=log,
+            stderr=log,
+        )
+    finally:
+        log.close()
+
+
+def measure_start(rows: int, kind: str) -> float:
+    """Seconds until the first charge."""
+    with tempfile.TemporaryDirectory() as folder, server(1.0) as venice:
+        manifest = write_manifest(Path(folder), rows, kind)
+        started = time.perf_counter()
+        process = begin(manifest, venice.url, 1.0)
+        while not venice.counted()[0]:
+            assert process.poll() is None, (manifest.parent / "log.txt").read_text()[-2000:]
+            time.sleep(0.005)
+        seconds = time.perf_counter() - started
+        process.kill()
+        process.wait()
+    return seconds
+
+
+def measure_night(rows: int, kills: int, time_scale: float) -> None:
+    """One night, told."""
+    with tempfile.TemporaryDirectory() as folder, server(time_scale) as venice:
+        manifest = write_manifest(Path(folder), rows, "jsonl")
+        videos, started = Path(folder) / "videos", time.perf_counter()
+        for kill in range(kills):
+            process = begin(manifest, venice.url, time_scale)
+            while len(list(videos.glob("*.mp4"))) < rows * (kill + 1) // (kills + 1):
+                assert process.poll() is None, (manifest.parent / "log.txt").read_text()[-2000:]
+                time.sleep(0.05)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        code = begin(manifest, venice.url, time_scale).wait()
+        seconds = time.perf_counter() - started
+        charges, refused = venice.counted()
+        files, page = len(list(videos.glob("*.mp4"))), (videos / "index.html").read_text()
+        shown = sum(f"shot-{n:05}" in page for n in range(rows))
+        print(f"{rows} rows, killed {kills} times, {seconds:.0f} s ({seconds * time_scale / 60:.1f} min of job time)")
+        print(f"exit code {code}, {files} files, {len(charges)} charges ({len(set(charges))} different), "
+              f"{shown} in the gallery, {refused} x 429")  # fmt: skip
+        print((manifest.parent / "log.txt").read_text()[-600:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["start", "night"])
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--format", default="jsonl", choices=["jsonl", "json", "yaml", "csv"])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--time-scale", type=float, default=50.0)
+    chosen = parser.parse_args()
+    if chosen.what == "night":
+        measure_night(chosen.rows or 200, chosen.kills, chosen.time_scale)
+        return
+    rows = chosen.rows or 10_000
+    found = [measure_start(rows, chosen.format) for _ in range(chosen.repeat)]
+    print(f"{rows} rows of {chosen.format}: first paid call after {statistics.median(found):.2f} s "
+          f"(median of {len(found)}; {min(found):.2f} to {max(found):.2f})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
