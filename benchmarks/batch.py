@@ -1,12 +1,13 @@
 """A batch as people run it overnight: how soon a large one begins, and whether a small one survives being killed.
 
     python -m benchmarks.batch start [--rows 10000] [--format jsonl|json|yaml|csv] [--repeat 3]
-    python -m benchmarks.batch night [--rows 200] [--kills 2] [--time-scale 50]
+    python -m benchmarks.batch night [--rows 200] [--kills 2] [--signal KILL|INT|TERM] [--time-scale 50]
 
 `start` is real seconds from the start of `venice-async batch` to the first paid call that an emulator in
 another process takes: interpreter, imports, reading, the check of every row, the prices, the durable intents. `night`
-runs the command under the documented limits, kills it (SIGKILL) at even parts of the way, starts it again
-each time, and then asks the emulator what it charged and the folder what is there.
+runs the command under the documented limits, kills it at even parts of the way (INT and TERM: twice in a row),
+starts it again each time, and then asks the emulator what it charged and the folder what is there. SIGKILL during a
+paid call leaves that job unknown: such jobs are resolved as a person would who can see the account, and that is told.
 """
 
 import argparse
@@ -37,7 +38,8 @@ def serve(port: Connection, time_scale: float) -> None:
         port.send(emulator.url)
         while port.recv() != "stop":
             charges = [charge.queue_id for charge in emulator.charges]
-            port.send((charges, sum(request.status == 429 for request in emulator.requests)))
+            refused = sum(request.status == 429 for request in emulator.requests)
+            port.send((charges, refused, {job.prompt: job.queue_id for job in emulator.jobs}))
 
 
 class Server:
@@ -49,10 +51,10 @@ class Server:
         self._process.start()
         self.url: str = self._ours.recv()
 
-    def counted(self) -> tuple[list[str], int]:
-        """The queue ids that were charged, and how many requests were refused with 429."""
+    def counted(self) -> tuple[list[str], int, dict[str, str]]:
+        """The queue ids that were charged, how many requests were refused with 429, and queue ids by prompt."""
         self._ours.send("count")
-        found: tuple[list[str], int] = self._ours.recv()
+        found: tuple[list[str], int, dict[str, str]] = self._ours.recv()
         return found
 
     def stop(self) -> None:
@@ -95,13 +97,18 @@ def write_manifest(folder: Path, rows: int, kind: str) -> Path:
 
 def begin(manifest: Path, url: str, time_scale: float) -> "subprocess.Popen[bytes]":
     """`venice-async batch` in the manifest's folder."""
+    options = ("--output-dir", "videos", "--yes", "--time-scale", f"{time_scale:g}")
+    return run(manifest.parent, url, "batch", manifest.name, *options)
+
+
+def run(folder: Path, url: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    """`venice-async` in a folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VENICE_")}
-    command = [sys.executable, "-m", "venice_async", "batch", manifest.name, "--output-dir", "videos", "--yes"]
-    log = (manifest.parent / "log.txt").open("ab")
+    log = (folder / "log.txt").open("ab")
     try:
         return subprocess.Popen(
-            [*command, "--time-scale", f"{time_scale:g}"],
-            cwd=manifest.parent,
+            [sys.executable, "-m", "venice_async", *arguments],
+            cwd=folder,
             env={**kept, "VENICE_API_KEY": "emulated", "VENICE_BASE_URL": url},
             stdout=log,
             stderr=log,
@@ -125,7 +132,7 @@ def measure_start(rows: int, kind: str) -> float:
     return seconds
 
 
-def measure_night(rows: int, kills: int, time_scale: float) -> None:
+def measure_night(rows: int, kills: int, number: signal.Signals, time_scale: float) -> None:
     """One night, told."""
     with tempfile.TemporaryDirectory() as folder, server(time_scale) as venice:
         manifest = write_manifest(Path(folder), rows, "jsonl")
@@ -135,17 +142,37 @@ def measure_night(rows: int, kills: int, time_scale: float) -> None:
             while len(list(videos.glob("*.mp4"))) < rows * (kill + 1) // (kills + 1):
                 assert process.poll() is None, (manifest.parent / "log.txt").read_text()[-2000:]
                 time.sleep(0.05)
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(number)
+            time.sleep(0.2)
+            process.send_signal(number)
             process.wait()
         code = begin(manifest, venice.url, time_scale).wait()
+        unknown = resolve(Path(folder), venice)
+        if unknown:
+            code = begin(manifest, venice.url, time_scale).wait()
         seconds = time.perf_counter() - started
-        charges, refused = venice.counted()
+        charges, refused, _ = venice.counted()
         files, page = len(list(videos.glob("*.mp4"))), (videos / "index.html").read_text()
         shown = sum(f"shot-{n:05}" in page for n in range(rows))
-        print(f"{rows} rows, killed {kills} times, {seconds:.0f} s ({seconds * time_scale / 60:.1f} min of job time)")
+        print(f"{rows} rows, {kills} times SIG{number.name[3:]}, {seconds:.0f} s "
+              f"({seconds * time_scale / 60:.1f} min of job time), {unknown} resolved by hand")  # fmt: skip
         print(f"exit code {code}, {files} files, {len(charges)} charges ({len(set(charges))} different), "
               f"{shown} in the gallery, {refused} x 429")  # fmt: skip
-        print((manifest.parent / "log.txt").read_text()[-600:])
+
+
+def resolve(folder: Path, venice: Server) -> int:
+    """Say of each job of unknown outcome what the server knows; how many there were."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "venice_async", "unknown", "--json"],
+        cwd=folder, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    queue_ids = venice.counted()[2]
+    jobs = json.loads(listed.stdout)["jobs"]
+    for job in jobs:
+        taken = queue_ids.get(f"Wave number {int(job['key'].removeprefix('shot-'))} on a grey sea")
+        answer = ("--queue-id", taken) if taken else ("--resubmit", "--yes")
+        run(folder, venice.url, "resolve", job["key"], *answer).wait()
+    return len(jobs)
 
 
 def main() -> None:
@@ -155,10 +182,11 @@ def main() -> None:
     parser.add_argument("--format", default="jsonl", choices=["jsonl", "json", "yaml", "csv"])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--signal", default="KILL", choices=["KILL", "INT", "TERM"])
     parser.add_argument("--time-scale", type=float, default=50.0)
     chosen = parser.parse_args()
     if chosen.what == "night":
-        measure_night(chosen.rows or 200, chosen.kills, chosen.time_scale)
+        measure_night(chosen.rows or 200, chosen.kills, signal.Signals[f"SIG{chosen.signal}"], chosen.time_scale)
         return
     rows = chosen.rows or 10_000
     found = [measure_start(rows, chosen.format) for _ in range(chosen.repeat)]

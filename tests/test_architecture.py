@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "transfers",
         "runner",
         "manager",
-        "emulator",
+        "emulator gallery",
         "cli",
     )
 )
@@ -39,8 +39,10 @@ KEEPERS = {
     "cattrs": {"wire.structure", "wire.stored"},
     "anyio": {"clock"},
     "aiofiles": {"download"},
-    "av": {"emulator.clips"},
+    "av": {"emulator.clips", "gallery.posters"},
+    "PIL": {"gallery.posters", "gallery.sheet"},
     "pytest": {"emulator.pytest_plugin"},
+    "yaml": {"cli.manifests.yaml_files"},
 }
 """Third parties and the modules that may know them. attrs is everywhere; rich and cyclopts are the command line's."""
 HEAVY = ("aiohttp", "cattrs", "anyio", "aiofiles", "sqlite3", "av", "rich", "cyclopts", "yarl", "pytest")

@@ -89,6 +89,20 @@ def test_a_message_is_a_sentence(message: str, shown: str) -> None:
     assert str(VeniceError(message)) == f"{shown} Nothing was charged.".strip()
 
 
+OPEN = {"VeniceError", "JobError"}  # roots: those below say what to do
+SPEAKING = {"ConfigurationError", "InvalidRequestError"}  # their messages say themselves what would do
+
+
+@each
+def test_every_class_says_what_to_do_next(kind: type[VeniceError]) -> None:
+    """One or two whole sentences, unless each message of the class does."""
+    if kind.__name__ in OPEN | SPEAKING:
+        assert kind.advice == ""
+    else:
+        assert re.fullmatch(r"[A-Z`].*\.", kind.advice)
+        assert str(kind("It broke.")) == f"It broke. {kind.charge.sentence} {kind.advice}"
+
+
 @each
 def test_every_class_can_be_made_of_nothing(kind: type[VeniceError]) -> None:
     """All facts have defaults, and a missing message leaves no gap."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from venice_async.errors import InvalidRequestError
-from venice_async.media import PIECE, encoded, encoded_size, look
+from venice_async.media import PIECE, encoded, encoded_size, look, measured
 from venice_async.models import MediaFile, VideoRequest
 from venice_async.wire.calls import queue_call
+from venice_async.wire.exchange import LongText, Segment
+from venice_async.wire.text import LONG
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +29,7 @@ def pattern(size: int) -> bytes:
     return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
-async def collected(segments: tuple[bytes | MediaFile, ...], executor: Executor | None = None) -> bytes:
+async def collected(segments: tuple[Segment, ...], executor: Executor | None = None) -> bytes:
     """The whole encoded body."""
     return b"".join([piece async for piece in encoded(segments, executor=executor)])
 
@@ -41,7 +44,27 @@ class TestEncoding:
         for media in (MediaFile.from_path(path), MediaFile.from_bytes(data, content_type="image/png")):
             whole = await collected((b"<", media, b">"))
             assert whole == b"<" + base64.b64encode(data) + b">"
-            assert encoded_size((b"<", media, b">")) == len(whole)
+            assert encoded_size((b"<", media, b">")) == await measured((b"<", media, b">"), executor=None) == len(whole)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "A" * (3 * LONG + 1),
+            "A" * (LONG - 1) + '"' + "A" * LONG,
+            "A" * (2 * LONG - 1) + "\\\n\x00\x1f",
+            "ü€😀" * LONG,
+            "A" * (LONG - 1) + "\ud83d\ude00" + "A" * LONG,
+            "\ud83d" + "A" * LONG,
+        ],
+        ids=["empty", "plain", "quote", "escapes", "wide", "pair at the seam", "half a pair"],
+    )
+    async def test_a_long_text_is_the_same_json_in_pieces(self, text: str) -> None:
+        """Wherever it is cut, and its size is told beforehand; halves of pairs become question marks."""
+        segments = (b'{"a":"', LongText(text), b'"}')
+        whole = await collected(segments)
+        assert whole == json.dumps({"a": text}, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        assert encoded_size(segments) == await measured(segments, executor=None) == len(whole)
 
     async def test_pieces_are_small(self, tmp_path: Path) -> None:
         """A large file costs one piece of memory at a time."""
@@ -57,6 +80,8 @@ class TestEncoding:
             pieces = [piece async for piece in encoded((segment,), executor=None)]
             assert max(map(len, pieces)) == PIECE // 3 * 4
             assert b"".join(pieces) == (data if segment is data else base64.b64encode(data))
+        pieces = [piece async for piece in encoded((LongText("A" * (3 * LONG)),), executor=None)]
+        assert [*map(len, pieces)] == [LONG] * 3
 
     async def test_the_loop_goes_on_between_pieces(self, tmp_path: Path) -> None:
         """A fast server never makes the sender wait, so the sender must let others run by itself."""
@@ -68,6 +93,15 @@ class TestEncoding:
             async for piece in encoded((media,), executor=None):
                 loop.call_soon(turns.append, len(piece))
             assert len(turns) >= 3
+
+    async def test_the_loop_goes_on_while_a_long_text_is_measured(self) -> None:
+        """Its size is needed before the first byte, and takes as long as writing it."""
+        turns: list[int] = []
+        measuring = asyncio.ensure_future(measured((LongText("A" * (4 * LONG)),), executor=None))
+        while not measuring.done():
+            turns.append(1)
+            await asyncio.sleep(0)
+        assert (await measuring, len(turns) >= 4) == (4 * LONG, True)
 
     def test_pieces_need_no_padding_between_them(self) -> None:
         """Base64 turns three bytes into four characters."""

@@ -148,8 +148,8 @@ async def test_an_answer_to_a_call_that_was_given_up_is_a_job_of_its_own(
     """A person had it sent again, or took it for not charged: two videos are paid for, and both come home."""
     record = await bench.new(state=state, attempt=attempt, queue_id="q-2" if state is JobState.QUEUED else None)
     sibling = await bench.recovery.take_answer(answer())
-    assert (sibling.key, sibling.state, sibling.queue_id) == ("key-1~1", JobState.QUEUED, "q-1")
-    assert Path(sibling.output).name == "scene~1.mp4"
+    assert (sibling.key, sibling.state, sibling.queue_id) == ("key-1~late", JobState.QUEUED, "q-1")
+    assert Path(sibling.output).name == f"scene~{sibling.id}.mp4"
     assert await bench.ledger.get("id-1") == record
     assert await bench.recovery.take_answer(answer()) == sibling
 

@@ -8,7 +8,7 @@ from venice_async.errors import InvalidRequestError
 from venice_async.media import PIECE, encoded_size
 from venice_async.models import MediaFile
 from venice_async.sending import Progress, is_streamed, withholding
-from venice_async.wire.exchange import Call, Channel, Segment
+from venice_async.wire.exchange import Call, Channel, LongText, Segment
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,10 @@ class Watched(Progress):
         self.waits.append(seconds)
 
 
-@pytest.mark.parametrize("body", [(b"{}",), (b"x",), (b'{"image_url":"', PICTURE, b'"}'), (b"y" * 600_000,)])
+@pytest.mark.parametrize(
+    "body",
+    [(b"{}",), (b"x",), (b'{"image_url":"', PICTURE, b'"}'), (b"y" * 600_000,), (b'"', LongText("A" * 200_000), b'"')],
+)
 async def test_the_last_byte_is_let_go_alone_and_last(body: tuple[Segment, ...]) -> None:
     """The proof ends at the moment at which the last byte is handed out, not one step later."""
     call = call_with(*body)
@@ -92,6 +95,7 @@ async def test_a_size_that_is_not_true_is_refused_before_the_last_byte(wrong: in
         ((), Channel.MEDIA, False),
         ((b"x" * (PIECE + 1),), Channel.CONTROL, True),
         ((b'"', PICTURE, b'"'), Channel.CONTROL, True),
+        ((b'"', LongText("A"), b'"'), Channel.CONTROL, True),
     ],
 )
 def test_what_is_streamed(body: tuple[Segment, ...], channel: Channel, streamed: bool) -> None:

@@ -5,7 +5,8 @@ import gc
 import logging
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import canaries
@@ -22,9 +23,10 @@ from venice_async.errors import (
     ReplyLostError,
     SendError,
 )
+from venice_async.media import measured
 from venice_async.models import MediaFile
 from venice_async.transport import AiohttpTransport, Timeouts
-from venice_async.wire.exchange import Call, Channel, ReplyHead
+from venice_async.wire.exchange import Call, Channel, ReplyHead, Segment
 
 pytestmark = pytest.mark.anyio
 
@@ -409,7 +411,7 @@ class TestBodies:
     @pytest.mark.parametrize("size", [10, 190_000, 400_000])
     @pytest.mark.parametrize("step", [-7, 7, 600_000])
     async def test_a_file_that_changes_while_it_is_sent_is_refused(
-        self, transport: AiohttpTransport, tmp_path: Path, size: int, step: int
+        self, transport: AiohttpTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, step: int
     ) -> None:
         """The server never gets a whole request with a mangled file in it."""
         path = tmp_path / "picture.png"
@@ -422,17 +424,15 @@ class TestBodies:
 
         first = MediaFile.from_path(path)
 
-        class ChangesAfterMeasuring(AiohttpTransport):
-            async def _in_thread(self, work: Callable[..., object], *args: object) -> object:
-                measured = await super()._in_thread(work, *args)
-                path.write_bytes(b"y" * max(0, size + step))
-                return measured
+        async def then_changed(segments: Sequence[Segment], *, executor: Executor | None) -> int:
+            found = await measured(segments, executor=executor)
+            path.write_bytes(b"y" * max(0, size + step))
+            return found
 
-        changing = ChangesAfterMeasuring(base_url="http://127.0.0.1")
+        monkeypatch.setattr("venice_async.transport.measured", then_changed)
         async with RawServer(read_all) as server:
             with pytest.raises(InvalidRequestError, match="changed"):
-                await exchange(changing, call_to(server, body=(b'{"image_url":"', first, b'","z":1}')))
-            await changing.aclose()
+                await exchange(transport, call_to(server, body=(b'{"image_url":"', first, b'","z":1}')))
         assert not bytes(arrived).endswith(b'"z":1}')
 
 

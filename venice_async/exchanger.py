@@ -13,7 +13,7 @@ from venice_async.links import link_secrets
 from venice_async.transport import Reply, Transport
 from venice_async.wire.exchange import Call, Channel, ReplyHead
 from venice_async.wire.failures import failure_of
-from venice_async.wire.text import redacted
+from venice_async.wire.text import redacted, redacted_tree
 
 T = TypeVar("T")
 
@@ -70,7 +70,11 @@ class Exchanger:
         secrets = (*self._auth.secrets(), *(link_secrets(call.url) if call.channel is Channel.MEDIA else ()))
         headers = {name: redacted(value, secrets) for name, value in head.headers.items()}
         text = redacted(body.decode("latin-1"), secrets)  # latin-1 keeps every byte as it is, whatever the charset
-        return failure_of(call.name, ReplyHead(status=head.status, headers=headers), text.encode("latin-1"))
+        error = failure_of(call.name, ReplyHead(status=head.status, headers=headers), text.encode("latin-1"))
+        # Base64 and JSON's escapes may hide them from the eyes of a search in the bytes.
+        error.args = (redacted(error.message, secrets),)
+        vars(error).update({name: redacted_tree(value, secrets) for name, value in vars(error).items()})
+        return error
 
 
 class Opened:

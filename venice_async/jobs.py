@@ -1,16 +1,13 @@
 """A job as we keep it: its state and the legal moves, its record, and what happens to it as events."""
 
-import contextlib
 import enum
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from attrs import asdict, field, frozen
 
-from venice_async import errors
-from venice_async.errors import Charge, LedgerError, VeniceError
+from venice_async.errors import Charge, LedgerError, VeniceError, stored
 
 
 class JobState(enum.Enum):
@@ -263,6 +260,11 @@ class JobWarning(JobEvent):
     warning: str
 
 
+error_text = stored.error_text
+error_from_text = stored.error_from_text
+"""How a record keeps the error that ended or stopped the job, with every fact, and how it is read."""
+
+
 def present_state(record: JobRecord, *, error: VeniceError | None = None) -> JobStateChanged:
     """The event that tells a new listener where a job stands."""
     return JobStateChanged(
@@ -274,57 +276,3 @@ def present_state(record: JobRecord, *, error: VeniceError | None = None) -> Job
         charge=record.charge,
         error=error,
     )
-
-
-def error_text(error: VeniceError) -> str:
-    """An error as JSON, for the ledger."""
-    import json
-
-    facts = {name: value for name, value in vars(error).items() if not name.startswith("__")}
-    tree = {"type": type(error).__name__, "message": error.message, "facts": facts}
-    return json.dumps(tree, default=_plain, ensure_ascii=True)
-
-
-def error_from_text(text: str) -> VeniceError:
-    """The error that `error_text` wrote; a plain VeniceError where this version does not know its type.
-
-    A ledger can be tampered with: what cannot be read is told as such, and facts that make no sense are dropped.
-    """
-    import json
-
-    try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError):
-        tree = None
-    if not isinstance(tree, dict):
-        return VeniceError("The ledger says that something went wrong, in words that cannot be read.")
-    kind = getattr(errors, str(tree.get("type")), VeniceError)
-    if not (isinstance(kind, type) and issubclass(kind, VeniceError)):
-        kind = VeniceError
-    found = tree.get("facts")
-    facts = _restored_facts(kind, found) if isinstance(found, dict) else {}
-    return kind(str(tree.get("message", "")), **facts)
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, enum.Enum) else str(value)
-
-
-def _restored_facts(kind: type[VeniceError], found: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name for each in kind.__mro__ if issubclass(each, VeniceError) for name in each.__annotations__}
-    facts = {}
-    for name in known & found.keys():
-        with contextlib.suppress(ValueError, TypeError, ArithmeticError):
-            value = _restored(name, found[name])
-            usual = getattr(kind, name)
-            if usual is None or isinstance(value, type(usual)):
-                facts[name] = value
-    return facts
-
-
-def _restored(name: str, value: Any) -> Any:
-    if name == "charge":
-        return Charge(value)
-    if name.endswith("_usd") and value is not None:
-        return Decimal(value)
-    return tuple(value) if isinstance(value, list) else value

@@ -1,6 +1,9 @@
 """From a record that somebody else left, or an answer that came too late for its record, to work that goes on."""
 
+import contextlib
+import itertools
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ class Recovery:
         self._recorder = recorder
         self._disk = disk
         self._overwrite = overwrite
+        self._unwritten: list[PaidAnswer] = []
 
     async def recover(self, record: JobRecord) -> JobRecord:
         """Bring a record that an earlier process left half-way into a state from which work goes on.
@@ -74,6 +78,22 @@ class Recovery:
         if record.part is not None:
             await self._disk.run(disk.remove_part, Path(record.part))
 
+    def remember(self, answer: PaidAnswer) -> None:
+        """A paid answer that neither the ledger nor the owner file takes is not lost as long as this process lives."""
+        self._unwritten.append(answer)
+
+    async def take_answers(self) -> list[JobRecord]:
+        """Record what could not be recorded when it came: it outranks whatever the records say. Raises LedgerError."""
+        ledger, taken = self._recorder.ledger, []
+        for answer in (*self._unwritten, *await ledger.kept()):
+            with contextlib.suppress(LedgerError):  # it stays kept
+                taken.append((answer, await self.take_answer(answer)))
+        done = [answer for answer, _ in taken]
+        self._unwritten = [answer for answer in self._unwritten if answer not in done]
+        if done:
+            await ledger.drop_kept(done)
+        return [record for _, record in taken]
+
     async def take_answer(self, answer: PaidAnswer) -> JobRecord:
         """Record what was paid for, whatever became of the job's record while the answer was on its way.
 
@@ -106,12 +126,12 @@ class Recovery:
 
     async def _as_its_own(self, record: JobRecord, answer: PaidAnswer) -> JobRecord:
         """The job was sent again, or given up, before this answer came: two videos are paid for, and both come home."""
-        output = Path(record.output)
+        output, job_id = Path(record.output), secrets.token_hex(8)
         sibling = attrs.evolve(
             record,
-            id=secrets.token_hex(8),
-            key=f"{record.key}~{answer.attempt}",
-            output=str(output.with_name(f"{output.stem}~{answer.attempt}{output.suffix}")),
+            id=job_id,
+            key=f"{record.key}~late",
+            output=str(output.with_name(f"{output.stem}~{job_id}{output.suffix}")) if record.output else "",
             state=JobState.QUEUED,
             version=0,
             attempt=answer.attempt,
@@ -130,9 +150,19 @@ class Recovery:
             link_requests=0,
             **NO_FILE,
         )
-        kept = await self._recorder.ledger.add(sibling)
+        for name in _free_names(sibling.key):
+            kept = await self._recorder.ledger.add(attrs.evolve(sibling, key=name))
+            if kept.queue_id == answer.queue_id:
+                break
         self._recorder.report(kept, present_state(kept))
         return kept
+
+
+def _free_names(key: str) -> Iterator[str]:
+    """Names for a job that nobody has named; the user's own keys come first."""
+    yield key
+    for number in itertools.count(2):
+        yield f"{key}-{number}"
 
 
 def lost(cause: VeniceError, answer: PaidAnswer, *, kept: bool) -> LedgerError:

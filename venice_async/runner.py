@@ -23,7 +23,7 @@ from venice_async.errors import (
     VeniceError,
 )
 from venice_async.governor import Ticket
-from venice_async.jobs import Cleanup, JobDelayed, JobPolled, JobRecord, JobState, PaidAnswer
+from venice_async.jobs import MOVES, Cleanup, JobDelayed, JobPolled, JobRecord, JobState, PaidAnswer
 from venice_async.models import Processing, QueuedVideo
 from venice_async.recorder import Recorder
 from venice_async.recovery import NO_FILE, Recovery, lost
@@ -90,6 +90,9 @@ class Runner:
 
     async def submit_once(self, record: JobRecord, ticket: Ticket) -> Outcome:
         """Make the paid call once. The intent is durable before the first byte can leave."""
+        if record.state is not JobState.PENDING:
+            self._client.governor.settle(ticket)
+            raise StaleRecordError(f"Job {record.key!r} is {record.state.value}: no paid call is due.")
         try:
             request = request_from_text(record.request)
             record = await self._recorder.move(
@@ -109,7 +112,16 @@ class Runner:
         finally:
             self._client.governor.settle(ticket)
         verdict = judge_queue(failure, self._tries_of(record), self._now())
-        return await self._carry_out(record, verdict, failure)
+        try:
+            return await self._carry_out(record, verdict, failure)
+        except StaleRecordError as error:
+            stale = error
+        # Another process took this call for lost. What proves that it was not taken settles that.
+        current = await self._recorder.current(record)
+        doubted = current.state is JobState.UNKNOWN and current.attempt == record.attempt
+        if not doubted or verdict.state not in MOVES[JobState.UNKNOWN]:
+            raise stale
+        return await self._carry_out(current, verdict, failure)
 
     async def _queued(self, record: JobRecord, queued: QueuedVideo) -> Outcome:
         """Record what was paid for: the queue_id cannot be asked for again, so no trouble with the ledger loses it."""
@@ -140,6 +152,7 @@ class Runner:
         with contextlib.suppress(LedgerError):
             self._recorder.ledger.keep(answer)
             return True
+        self._recovery.remember(answer)  # nothing else is left
         return False
 
     async def _unknown(self, record: JobRecord) -> None:
@@ -227,9 +240,10 @@ class Runner:
 
     async def cancel(self, record: JobRecord) -> JobRecord:
         """Stop waiting for a job, and leave nothing half-way on disk."""
+        after = await self._recorder.move(record, state=JobState.CANCELLED, finished_at=self._client.clock.wall())
         self._end(record)
         await self._recovery.drop_part(record)
-        return await self._recorder.move(record, state=JobState.CANCELLED, finished_at=self._client.clock.wall())
+        return after
 
     async def hold(self, record: JobRecord, reason: str, error: VeniceError) -> JobRecord:
         """Let a job wait for a person."""
@@ -253,14 +267,16 @@ class Runner:
             changes["charge"] = error.charge = verdict.charge
         if verdict.state is JobState.FAILED:
             changes |= {"finished_at": self._client.clock.wall(), "part": None}
-            await self._recovery.drop_part(record)
-        if verdict.state in {JobState.FAILED, JobState.HELD}:
-            self._end(record)
         if verdict.state is JobState.PENDING:
             changes["proof"] = getattr(error, "proof", None) or f"refused with {getattr(error, 'status', 0)}"
         if verdict.state is JobState.QUEUED:
             changes |= NO_FILE
-        return await self._recorder.move(record, error=error, **changes)
+        after = await self._recorder.move(record, error=error, **changes)
+        if after.state in {JobState.FAILED, JobState.HELD, JobState.UNKNOWN}:
+            self._end(record)
+        if after.state is JobState.FAILED:
+            await self._recovery.drop_part(record)
+        return after
 
     def _end(self, record: JobRecord) -> None:
         """The job goes no further by itself: what was remembered for its next try is void."""

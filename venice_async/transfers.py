@@ -27,6 +27,9 @@ from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
 from venice_async.wire.ranges import Held, Resume, held_after, judge_rest
 
+LINK_REQUESTS = 4
+"""Requests that a private link bears in all."""
+
 
 class Transfers:
     """Each method takes a record and gives it back COMPLETED, or QUEUED where nobody took the bytes.
@@ -66,6 +69,10 @@ class Transfers:
 
         A cut transfer goes on where it ended, as far as the server lets it.
         """
+        if record.delivery is Delivery.CALLER and self._outlets.get(record.id) is None:
+            return record  # who wanted it has left: a request for nobody would be one less for whoever comes next
+        if record.link_requests >= LINK_REQUESTS:
+            raise IncompleteDownloadError("This link was asked for four times already, which is all that it bears.")
         record = await self._downloading(record, link_requests=record.link_requests + 1)
         held = self._held.pop(record.id, None)
         try:

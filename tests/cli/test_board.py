@@ -5,6 +5,7 @@ import pytest
 from venice_async.cli.board import Board, Line
 from venice_async.errors import RateLimitError, VeniceError
 from venice_async.jobs import JobDelayed, JobPolled, JobProgress, JobState, JobStateChanged
+from venice_async.polling import Estimate
 
 
 class HandClock:
@@ -82,3 +83,23 @@ def test_the_lines_that_do_not_fit_are_those_farthest_from_their_end(board: Boar
     assert [line.job_id for line in board.active(at_most=9)] == ["a", "b", "d"]
     assert [line.job_id for line in board.active(at_most=2)] == ["b", "d"]
     assert board.counts() == {"waiting": 1, "running": 2, "done": 1, "held": 1}
+
+
+def test_what_was_at_rest_before_counts(board: Board) -> None:
+    """Beside what happens now."""
+    board.note_before(JobState.COMPLETED)
+    moved(board, "a", JobState.COMPLETED)
+    moved(board, "b", JobState.PENDING)
+    assert board.counts() == {"done": 2, "waiting": 1}
+
+
+def test_the_forecast_learns_from_what_came_home(board: Board, clock: HandClock) -> None:
+    """What waits is taken to need as long as what has been made; without anything to go by nothing is told."""
+    for number in range(6):
+        moved(board, f"job-{number}", JobState.QUEUED)
+    moved(board, "late", JobState.PENDING)
+    assert board.forecast(None, queue_per_minute=40.0) is None
+    clock.now += 30.0
+    for number in range(6):
+        moved(board, f"job-{number}", JobState.COMPLETED)
+    assert board.forecast(None, queue_per_minute=40.0) == Estimate(p50=31.5, p90=31.5)

@@ -11,12 +11,19 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import attrs
 import pytest
 
-from venice_async.emulator import Emulator
+from venice_async.cli.generate import request_of
+from venice_async.cli.options import RequestOptions
+from venice_async.emulator import Emulator, RejectFault
+from venice_async.jobs import JobState
 from venice_async.manager import JobManager
+from venice_async.models import SeedanceConsent, VideoRequest
+from venice_async.wire.stored import request_to_text
 
 from .conftest import SCALE, Command, clean_environment
+from .ledger_files import keep, record
 
 pytestmark = pytest.mark.anyio
 
@@ -167,6 +174,54 @@ async def test_a_rejected_prompt(venice: Command, emulator: Emulator) -> None:
     assert ran.json["state"] == "failed"
     assert ran.json["error"]["type"] == "ContentRejectedError"
     assert "content policy" in ran.err
+
+
+async def test_what_a_refusal_proposes_is_one_command_away(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """The proposal is told with the command that takes it up, also after a restart; that is a new job."""
+    emulator.faults.append(RejectFault(prompt="brawl", suggested_prompt="a quiet bar"))
+    ran = await venice("generate", FAST, "a brawl in a bar", *GOOD, "--yes", "--key", "bar")
+    assert (ran.code, len(emulator.charges)) == (1, 0)
+    assert "Suggested prompt: a quiet bar" in ran.err
+    assert ran.err.endswith("Next: venice-async generate --like bar --suggested\n")
+    shown = await venice("show", "bar", "--json")
+    assert shown.json["error"]["facts"]["suggested_prompt"] == "a quiet bar"
+    assert "Suggested prompt: a quiet bar." in (await venice("jobs")).out
+    scale = ("--time-scale", f"{SCALE:g}")
+    ran = await venice("generate", "--like", "bar", "--suggested", *scale, "--yes", "-o", "a.mp4")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'a.mp4'}\n")
+    assert [job.prompt for job in emulator.jobs] == ["a quiet bar"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--like", "nobody"), "There is no job 'nobody'"),
+        (("--suggested",), "--suggested goes with --like JOB."),
+        (("--like", "done", "--suggested"), "The server proposes nothing for job 'done'."),
+        (("--like", "done", "--request", "a.json"), "say one of them"),
+    ],
+)
+async def test_what_no_request_can_be_taken_from(
+    venice: Command, emulator: Emulator, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """Exit code 2, and nothing is sent."""
+    await keep(tmp_path / "venice-jobs.sqlite3", record("done", tmp_path, state=JobState.COMPLETED))
+    ran = await venice("generate", *arguments, "--yes")
+    assert (ran.code, sentence in ran.err) == (2, True), ran
+    assert not emulator.requests
+
+
+def test_another_jobs_consent_is_not_taken_over(tmp_path: Path) -> None:
+    """A person gave it to that job; options go above what the job had asked for."""
+    agreed = SeedanceConsent(
+        confirmed_terms_and_privacy=True, confirmed_legal_right=True, confirmed_screening_acknowledged=True
+    )
+    asked = VideoRequest(model="m", prompt="p", duration="5s", consent=agreed, extra={"seed": 1, "new": 2})
+    asyncio.run(keep(tmp_path / "a.sqlite3", record("face", tmp_path, request=request_to_text(asked))))
+    base = request_of("face", tmp_path / "a.sqlite3", suggested=False)
+    assert base == attrs.evolve(asked, consent=None)
+    found = RequestOptions(duration="8s", extra=("seed=7",)).request(None, "q", base=base)
+    assert found == VideoRequest(model="m", prompt="q", duration="8s", extra={"seed": 7, "new": 2})
 
 
 async def test_an_existing_file_is_not_overwritten(venice: Command, emulator: Emulator, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from venice_async.cli.terminal import Terminal
 from venice_async.errors import CapacityError, Charge, ContentRejectedError, VeniceError
 from venice_async.jobs import JobDelayed, JobEvent, JobPolled, JobProgress, JobState, JobStateChanged
 from venice_async.money import Totals
+from venice_async.polling import Estimate
 
 from .test_board import HandClock
 
@@ -25,8 +26,11 @@ class Outlook:
     def job_eta(self, job_id: str) -> float | None:
         return None if job_id == "job-0" else 75.0
 
-    def eta(self) -> float | None:
-        return 3700.0
+    def eta(self) -> Estimate | None:
+        return Estimate(p50=3700.0, p90=4000.0)
+
+    def queue_per_minute(self) -> float:
+        return 40.0
 
     def totals(self) -> Totals:
         return Totals(spent_usd=Decimal("123.45"), reserved_usd=Decimal("678.9"), refunded_usd=Decimal("0.35"))
@@ -80,7 +84,7 @@ def test_a_row_tells_all_of_a_job(board: Board) -> None:
     assert "seedance-2-0-reference-to-video-basic" in queued
     assert queued.endswith("~1:15")
     assert downloading.endswith("0.5/2.0 MB")
-    assert counts.strip() == "0 done   2 running   0 waiting   0 failed    all ready in ~1:01:40"
+    assert counts.strip() == "0 done   2 running   0 waiting   0 failed    all in 1:01:40 to 1:06:40"
     assert sums.strip() == "$123.45 spent   $678.90 reserved   $0.35 refunded   118/120 retrieves, 40/40 queues"
 
 

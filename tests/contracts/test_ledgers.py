@@ -492,3 +492,72 @@ async def test_a_thousand_random_moves_agree(tmp_path: Path) -> None:
             assert repr(answers[0]) == repr(answers[1])
     assert await both[0].records() == await both[1].records()
     await both[1].aclose()
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+async def test_a_job_that_came_to_nothing_gives_its_key_to_a_new_one(
+    make_ledger: Callable[[], Ledger], state: JobState
+) -> None:
+    """The old record keeps all but its name, which gets the next free number; the new one is its owner's."""
+    ledger = make_ledger()
+    await ledger.open()
+    await ledger.join()
+    old = await ledger.add(job_record(1, state=state, charge=Charge.CHARGED, price_usd=Decimal("0.10")))
+    await ledger.add(job_record(2, key="key-1~1"))
+    freed, new = await ledger.replace(old, job_record(3, key="key-1"))
+    assert freed == attrs.evolve(old, key="key-1~2", version=old.version + 1)
+    assert new == job_record(3, key="key-1", owner=ledger.owner)
+    assert [record.id for record in await ledger.records()] == ["id-1", "id-2", "id-3"]
+    assert await ledger.by_key("key-1") == new
+    assert await ledger.by_key("key-1~2") == freed == await ledger.get("id-1")
+    await ledger.move(new, state=JobState.QUEUEING)
+    await ledger.aclose()
+
+
+@pytest.mark.parametrize("state", sorted(set(JobState) - {JobState.FAILED, JobState.CANCELLED}, key=str))
+async def test_any_other_job_keeps_its_key(make_ledger: Callable[[], Ledger], state: JobState) -> None:
+    """It may still come to something, or has."""
+    ledger = make_ledger()
+    await ledger.open()
+    old = await ledger.add(job_record(1, state=state))
+    with pytest.raises(LedgerError, match="its key cannot be given"):
+        await ledger.replace(old, job_record(3, key="key-1"))
+    assert await ledger.records() == [old]
+    await ledger.aclose()
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        job_record(3, key="another"),
+        job_record(1),
+        job_record(2, key="key-1"),
+        job_record(3, key="key-1", state=JobState.QUEUED),
+        job_record(3, key="key-1", price_usd=Decimal(2)),
+        job_record(3, key="key-1", queue_id="q-2"),
+    ],
+)
+async def test_what_cannot_take_the_place_changes_nothing(make_ledger: Callable[[], Ledger], new: JobRecord) -> None:
+    """Another key, an id that is known, a job that is no new one, a price above the cap, another's queue_id."""
+    ledger = make_ledger()
+    await ledger.open()
+    old = await ledger.add(job_record(1, state=JobState.FAILED))
+    other = await ledger.add(job_record(2, queue_id="q-2"))
+    with pytest.raises((LedgerError, BudgetExceededError)):
+        await ledger.replace(old, new, cap_usd=Decimal(1))
+    assert await ledger.records() == [old, other]
+    assert await ledger.by_key("key-1") == old
+    await ledger.aclose()
+
+
+async def test_only_one_of_two_takes_the_place(make_ledger: Callable[[], Ledger]) -> None:
+    """Whoever has seen the record as it was before comes too late, and nothing of his is kept."""
+    ledger = make_ledger()
+    await ledger.open()
+    old = await ledger.add(job_record(1, state=JobState.FAILED))
+    replacing = (ledger.replace(old, job_record(number, key="key-1")) for number in (2, 3))
+    first, second = await asyncio.gather(*replacing, return_exceptions=True)
+    assert isinstance(first, tuple)
+    assert isinstance(second, StaleRecordError)
+    assert {record.id: record.key for record in await ledger.records()} == {"id-1": "key-1~1", "id-2": "key-1"}
+    await ledger.aclose()

@@ -69,6 +69,9 @@ async def test_a_disabled_cleaner_deletes_nothing() -> None:
     assert await cleaned(Broom(), job_record(1), enabled=False) == []
 
 
-async def test_a_broken_clean_up_does_not_break_the_shutdown() -> None:
-    """Whatever goes wrong here is marked in the ledger and tried again at the next start."""
-    assert await cleaned(Broom(breaks=True), job_record(1), job_record(2)) == ["id-1"]
+async def test_a_fault_under_one_video_does_not_stop_the_cleaning() -> None:
+    """It is told to the event loop, and what was not deleted is marked in the ledger and tried at the next start."""
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    assert await cleaned(Broom(breaks=True), job_record(1), job_record(2)) == ["id-1", "id-2"]
+    assert len(told) == 2

@@ -7,11 +7,18 @@ import attrs
 import pytest
 from harness import PRIVATE, World, job_record, video_request, virtual
 
-from venice_async.emulator.faults import DropFault, Stage, StatusFault
-from venice_async.errors import BudgetExceededError, Charge, DuplicateQueueIdError, InvalidRequestError
+from venice_async.emulator.faults import DropFault, RejectFault, Stage, StatusFault
+from venice_async.errors import (
+    BudgetExceededError,
+    Charge,
+    ContentRejectedError,
+    DestinationExistsError,
+    DuplicateQueueIdError,
+    InvalidRequestError,
+)
 from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import MemoryLedger
-from venice_async.manager.decisions import Resolution, decide, decided, let_go, released
+from venice_async.manager.decisions import Resolution, again, decide, decided, let_go, released, retry
 from venice_async.money import totals_of
 
 pytestmark = pytest.mark.anyio
@@ -146,3 +153,76 @@ async def test_models_with_private_links_can_be_adopted_too(world: World) -> Non
     async with world.manager(ledger=fresh) as jobs:
         job = await jobs.resolve(lost.key, "adopt", queue_id=queue_id, download_url=link)
         assert (await job).path.name == "found.mp4"
+
+
+FAILED = job_record(
+    1, state=JobState.FAILED, version=4, attempt=2, queueing_at=1.0, queued_at=2.0, finished_at=3.0, queue_id="q-1",
+    error="{}", charge=Charge.REFUNDED, price_usd=PRICE, variant="5s/720p",
+)  # fmt: skip
+
+
+async def test_a_retried_job_begins_from_nothing() -> None:
+    """What was asked for, its place and its price are the same; nothing of its past is."""
+    ledger = MemoryLedger()
+    old, new = await retry(ledger, await ledger.add(FAILED), job_id="new", now=NOW, pay_again=False)
+    facts = {"id": "new", "key": "key-1", "variant": "5s/720p", "price_usd": PRICE, "created_at": NOW}
+    assert new == job_record(1, **facts)
+    assert old == attrs.evolve(FAILED, key="key-1~1", version=5)
+
+
+@pytest.mark.parametrize("charge", [Charge.CHARGED, Charge.UNVERIFIED])
+def test_what_was_charged_is_made_again_only_knowingly(charge: Charge) -> None:
+    """The refusal says so, and how to agree."""
+    charged = attrs.evolve(FAILED, charge=charge)
+    with pytest.raises(InvalidRequestError, match=r"costs again.*pay_again=True"):
+        again(charged, job_id="new", now=NOW, pay_again=False)
+    assert again(charged, job_id="new", now=NOW, pay_again=True).price_usd == PRICE
+
+
+@pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.PENDING, JobState.UNKNOWN, JobState.HELD])
+def test_what_may_come_to_something_is_not_retried(state: JobState) -> None:
+    """Whatever the caller agrees to."""
+    with pytest.raises(InvalidRequestError, match=f"is {state.value}: only one that failed"):
+        again(job_record(state=state), job_id="new", now=NOW, pay_again=True)
+
+
+@virtual(faults=[RejectFault(prompt="scene", times=1)])
+async def test_a_retried_job_is_paid_for_and_comes_home(world: World) -> None:
+    """The key gives the new job from then on, also after a restart; the old one is there under its new name."""
+    async with world.manager() as jobs:
+        failed = await jobs.submit(video_request(), key="scene")
+        with pytest.raises(ContentRejectedError):
+            await failed
+        made = await jobs.retry("scene", pay_again=True)
+        assert await jobs.submit(video_request(), key="scene") is made
+        assert (await made).path == world.output / "scene.mp4"
+        assert (jobs.get("scene"), jobs.get("scene~1")) == (made, failed)
+        assert (failed.key, failed.state) == ("scene~1", JobState.FAILED)
+        with pytest.raises(InvalidRequestError, match="is completed"):
+            await jobs.retry(made)
+        with pytest.raises(InvalidRequestError, match="There is no job"):
+            await jobs.retry("another")
+    async with world.manager() as jobs:
+        assert (await (await jobs.submit(video_request(), key="scene"))).path.exists()
+
+
+@virtual()
+async def test_a_retry_that_does_not_fit_changes_nothing(world: World) -> None:
+    """Neither the budget nor the place nor the key; a file in the way is no reason to pay either."""
+    async with world.manager(budget_usd="0.15") as jobs:
+        first = await jobs.submit(video_request(), key="scene")
+        await first.cancel()
+        with pytest.raises(BudgetExceededError):
+            await jobs.retry(first, pay_again=True)
+        assert (jobs.get("scene"), jobs.get("scene~1")) == (first, None)
+    (world.output / "scene.mp4").parent.mkdir(exist_ok=True)
+    (world.output / "scene.mp4").write_text("mine")
+    async with world.manager(budget_usd="0.20") as jobs:
+        with pytest.raises(DestinationExistsError):
+            await jobs.retry("scene", pay_again=True)
+        assert (jobs.get("scene~1"), jobs.totals.reserved_usd) == (None, 0)
+        (world.output / "scene.mp4").unlink()
+        made = await jobs.retry("scene", pay_again=True)
+        assert (await made).path.exists()
+        assert (jobs.totals.spent_usd, jobs.totals.reserved_usd) == (2 * PRICE, 0)
+    assert len(world.emulator.charges) == 2

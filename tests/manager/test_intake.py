@@ -13,6 +13,7 @@ from venice_async.disk import DiskPool
 from venice_async.download import Overwrite
 from venice_async.emulator.faults import StatusFault
 from venice_async.errors import (
+    BadRequestError,
     BudgetExceededError,
     Charge,
     ConfigurationError,
@@ -27,6 +28,7 @@ from venice_async.manager.budget import Budget
 from venice_async.manager.intake import Intake
 from venice_async.manager.places import Places
 from venice_async.models import MediaFile, VideoRequest
+from venice_async.wire.stored import request_from_text, request_to_text
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +130,48 @@ async def test_a_price_is_a_courtesy_unless_there_is_a_budget(world: World) -> N
     assert record.price_usd is None
     with pytest.raises(ServerError):
         await prepared(intake(world, budget=Budget(Decimal(5))), video_request())
+
+
+@virtual()
+async def test_a_price_that_lacks_an_input_is_told_in_our_words(world: World) -> None:
+    """Where the budget needs it, before the server is asked; without a budget the job goes on unpriced."""
+    model = "seedance-2-5-reference-to-video-basic"
+    facts = {"model": model, "prompt": "Extend <Video 1>, generate rain", "duration": "-1", "aspect_ratio": "16:9"}
+    request = VideoRequest(**facts, resolution="480p", reference_video_urls=["https://a.example/b.mp4"])
+    for many in (False, True):
+        door = intake(world, budget=Budget(Decimal(5)))
+        with pytest.raises(InvalidRequestError, match="reference_video_seconds in a request"):
+            await (door.check_all({"a": request}) if many else prepared(door, request))
+    assert not [seen for seen in world.emulator.requests if seen.endpoint == "quote"]
+    assert (await prepared(intake(world), request)).price_usd is None
+    with pytest.raises(BadRequestError):  # the server decides where the check is off
+        await prepared(intake(world, budget=Budget(Decimal(5))), request, check=False)
+
+
+@virtual()
+async def test_a_large_request_is_stored_from_a_thread(world: World) -> None:
+    """Bytes that the program holds become part of the record, and the event loop does not wait for it."""
+    data = b"\x89PNG\r\n\x1a\n" + bytes(300_000)
+    request = VideoRequest(
+        model="seedance-2-0-reference-to-video-basic", prompt="<Image 1> moves", duration="5s", aspect_ratio="16:9",
+        resolution="480p", reference_image_urls=[MediaFile.from_bytes(data, content_type="image/png")],
+    )  # fmt: skip
+    ran: list[object] = []
+
+    class Watched(DiskPool):
+        async def run(self, func: Any, *args: Any) -> Any:
+            ran.append(func)
+            return func(*args)
+
+    places = Places(world.output, template=None, overwrite=Overwrite.REFUSE, pool=Rig.pool, at_once=1)
+    pool = Watched()
+    door = Intake(world.client(), places=places, budget=Budget(), pool=pool)
+    record = await prepared(door, request)
+    assert request_from_text(record.request) == request
+    assert ran == [request_to_text]
+    await prepared(door, video_request())
+    assert ran == [request_to_text]
+    pool.close()
 
 
 @virtual()

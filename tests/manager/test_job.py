@@ -4,13 +4,15 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
-from harness import Owner, job_record
+from harness import Owner, job_record, video_request
 
 from venice_async.errors import (
     BadRequestError,
     Charge,
     ConsentRequiredError,
+    ContentRejectedError,
     JobCancelledError,
     JobHeldError,
     LedgerError,
@@ -21,6 +23,7 @@ from venice_async.errors import (
 )
 from venice_async.jobs import JobState, VideoFile, error_text
 from venice_async.manager.job import Job
+from venice_async.wire.stored import request_to_text
 
 pytestmark = pytest.mark.anyio
 
@@ -142,6 +145,17 @@ async def test_watchers_are_called_once() -> None:
     job.close()
     job.watch(seen.append)
     assert seen == [job, job]
+
+
+async def test_the_request_comes_back_from_the_record() -> None:
+    """Also in a later process, so that what a refusal proposes can be submitted as it reads."""
+    request = video_request(2, image_url="https://a/b.png")
+    refused = ContentRejectedError("No.", suggested_prompt="a cat", recommended_model="m-2")
+    facts = {"state": JobState.FAILED, "error": error_text(refused), "request": request_to_text(request)}
+    job = Job(job_record(**facts), Owner())
+    assert job.request == request
+    assert isinstance(job.error, ContentRejectedError)
+    assert job.request.with_suggestion(job.error) == attrs.evolve(request, prompt="a cat", model="m-2")
 
 
 async def test_what_can_be_read_of_a_job() -> None:

@@ -21,12 +21,15 @@ class Bench:
         self.events: list[JobEvent] = []
         self.mended: list[Job] = []
         self.stopped: list[Exception] = []
+        self.blind: list[LedgerError] = []
         self.fails = fails
         self.lookout = Lookout(
             ledger=world.ledger,
             clock=world.clock,
             on_news=self._on_news,
             mend=self._mend,
+            on_blind=self.blind.append,
+            on_sight=lambda: self.blind.clear(),
             emit=self.events.append,
             on_stopped=self.stopped.append,
         )

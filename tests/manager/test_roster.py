@@ -59,3 +59,17 @@ async def test_listening_begins_with_where_the_job_stands() -> None:
     for listening, state in ((stream, JobState.PENDING), (roster.listen(job), JobState.CANCELLED)):
         heard = [event async for event in listening]
         assert [event.state for event in heard if isinstance(event, JobStateChanged)] == [state]
+
+
+async def test_a_job_that_gave_up_its_key_is_found_under_its_new_one() -> None:
+    """Whichever of the two is told first: the key belongs to the job that has it now."""
+    for first in (True, False):
+        roster, _, _ = make_roster()
+        old = roster.adopt(job_record(1, state=JobState.FAILED))
+        renamed = job_record(1, state=JobState.FAILED, key="key-1~1", version=1)
+        if first:
+            roster.report(renamed, None)
+            assert roster.of_key("key-1") is None
+        new = roster.adopt(job_record(2, key="key-1"))
+        roster.report(renamed, None)
+        assert (roster.of_key("key-1"), roster.of_key("key-1~1")) == (new, old)

@@ -181,3 +181,23 @@ async def test_a_stopped_process_leaves_nothing_in_the_folder(world: World) -> N
             await world.clock.sleep(5.0)
             assert job.record == same.record
     assert sorted(path.name for path in world.output.iterdir()) == ["scene.mp4"]
+
+
+@virtual()
+async def test_a_retry_is_seen_by_the_others(world: World) -> None:
+    """A manager that knows the failed job finds the new one under its key, and can await it."""
+    machine = Machine(world)
+    async with machine.manager() as ours, machine.manager() as theirs:
+        failed = await ours.submit(video_request(), key="scene")
+        await failed.cancel()
+        await world.clock.sleep(5.0)
+        known = theirs.get("scene")
+        assert known is not None
+        assert known.state is JobState.CANCELLED
+        made = await ours.retry(failed, pay_again=True)
+        await world.clock.sleep(5.0)
+        seen = theirs.get("scene")
+        assert seen is not None
+        assert (seen.id, theirs.get("scene~1")) == (made.id, known)
+        assert (await seen).path == (await made).path
+    assert len(world.emulator.charges) == 2

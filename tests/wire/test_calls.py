@@ -20,7 +20,8 @@ from venice_async.models import (
     VideoRequest,
 )
 from venice_async.wire import calls
-from venice_async.wire.exchange import Call, Channel
+from venice_async.wire.exchange import Call, Channel, LongText, Segment
+from venice_async.wire.text import LONG, json_slices, to_json
 
 BASE = "https://api.venice.ai/api/v1"
 VIDEO = QueuedVideo(model="m", queue_id="q-1", download_url="https://media/x")
@@ -67,7 +68,17 @@ QUEUES = {
 
 def whole(call: Call) -> bytes:
     """The body as it leaves, files encoded."""
-    return b"".join(part if isinstance(part, bytes) else base64.b64encode(part.data or b"") for part in call.body)
+    return b"".join(map(_as_sent, call.body))
+
+
+def _as_sent(part: Segment) -> bytes:
+    match part:
+        case bytes():
+            return part
+        case LongText():
+            return "".join(json_slices(part.text)).encode(errors="replace")
+        case _:
+            return base64.b64encode(part.data or b"")
 
 
 def tree(call: Call) -> Any:
@@ -222,6 +233,26 @@ class TestBodies:
         assert body.pop("the files") == expected
         assert body == {name: value for name, value in fields.items() if name != "the files"}
 
+    @given(
+        st.lists(st.sampled_from(['"', "\\", "\n", "a", "é", "😀", "\ud83d", "\ude00", "\x7f"]), min_size=1, max_size=6)
+    )
+    def test_any_long_text_is_what_it_would_be_in_one_piece(self, unit: list[str]) -> None:
+        """In known fields, lists, free fields and unknown ones; and the server cannot tell."""
+        text = "data:image/png;base64," + "".join(unit) * (2 * LONG // len(unit))
+        request = VideoRequest(
+            model="m", image_url=text, reference_image_urls=["https://a/1", text], camera_trajectory={"x": [text]},
+            extra={"new": {"inner": (1, text)}},
+        )  # fmt: skip
+        call = calls.queue_call(BASE, request)
+        assert sum(isinstance(part, LongText) for part in call.body) == 4
+        assert max(len(part) for part in call.body if isinstance(part, bytes)) < 200
+        assert whole(call) == to_json(calls.queue_fields(request)).encode(errors="replace")
+
+    def test_texts_of_usual_length_stay_in_one_piece(self) -> None:
+        """A prompt is no reason to stream."""
+        call = calls.queue_call(BASE, VideoRequest(model="m", prompt="p" * LONG))
+        assert [type(part) for part in call.body] == [bytes]
+
     def test_what_only_prices_is_not_sent_to_be_made(self) -> None:
         """The queue is strict: it would be a 400."""
         request = VideoRequest(model="m", reference_video_seconds=5, input_height=720)
@@ -238,6 +269,17 @@ class TestBodies:
             "model": "m",
             "prompt": "a?b",
         }
+
+    def test_neither_circles_nor_bottomless_trees_are_walked_for_ever(self) -> None:
+        """They are refused like anything else that is no JSON."""
+        circle: list[Any] = []
+        circle.append(circle)
+        deep: list[Any] = []
+        for _ in range(100_000):
+            deep = [deep]
+        for value in (circle, deep):
+            with pytest.raises(InvalidRequestError):
+                calls.queue_call(BASE, VideoRequest(model="m", extra={"x": value}))
 
     @pytest.mark.parametrize("value", [float("nan"), object(), {1}], ids=repr)
     def test_what_json_cannot_hold_is_an_invalid_request(self, value: object) -> None:

@@ -3,7 +3,7 @@
 import canaries
 import pytest
 
-from venice_async.wire.exchange import Call, ReplyHead
+from venice_async.wire.exchange import Call, LongText, ReplyHead
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,4 @@ def test_the_repr_of_a_call_is_its_name() -> None:
     )  # fmt: skip
     canaries.assert_nothing_secret(call)
     assert "queue" in repr(call)
+    canaries.assert_nothing_secret(LongText(canaries.LINK))

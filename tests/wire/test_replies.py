@@ -267,8 +267,8 @@ class TestOthers:
 
     def test_a_broken_entry_is_told_by_its_path_not_its_value(self) -> None:
         """Answers are not repeated in errors."""
-        entry = {"type": "video", "id": "v", "model_spec": {"name": 17, "privacy": ["canary"]}}
-        with pytest.raises(UnexpectedReplyError, match="privacy") as caught:
+        entry = {"type": "video", "id": ["canary"], "model_spec": {"name": 17, "privacy": ["canary"]}}
+        with pytest.raises(UnexpectedReplyError, match=r"\$\.id") as caught:
             replies.models_of(OK, body({"data": [entry]}))
         assert "canary" not in str(caught.value)
 

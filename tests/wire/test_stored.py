@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from venice_async.errors import InvalidRequestError
 from venice_async.models import Element, Keyframe, MediaFile, SeedanceConsent, VideoRequest
 from venice_async.wire.calls import queue_call
-from venice_async.wire.stored import request_from_text, request_to_text
+from venice_async.wire.stored import is_bulky, request_from_text, request_to_text
+from venice_async.wire.text import LONG
 
 texts = st.text(max_size=12)
 media = st.one_of(
@@ -79,6 +80,28 @@ def test_what_cannot_be_kept_is_refused_before_it_is_promised(value: object) -> 
     """A request that could not go on after a crash is not taken at all."""
     with pytest.raises(InvalidRequestError):
         request_to_text(VideoRequest(model="m", extra={"x": value}))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, LONG - 1, LONG, LONG + 1, 2 * LONG + 5])
+def test_bytes_and_long_texts_of_any_size_come_back(size: int) -> None:
+    """They are written in pieces, and read like any other."""
+    data = (bytes(range(256)) * (size // 256 + 1))[:size]
+    picture = MediaFile.from_bytes(data, content_type="image/png")
+    url = "data:image/png;base64," + 'é"\\😀\ud83d' * (size // 5)
+    request = VideoRequest(model="m", image_url=picture, end_image_url=url, extra={"x": [picture, url]})
+    text = request_to_text(request)
+    assert request_from_text(text) == request
+    assert text == json.dumps(json.loads(text), separators=(",", ":"))
+
+
+def test_what_is_bulky() -> None:
+    """What is worth a thread: bytes and long texts, not files by name."""
+    large = MediaFile.from_bytes(bytes(LONG + 1), content_type="image/png")
+    small = VideoRequest(model="m", prompt="p", image_url=MediaFile.from_path("/x/a.png"), video_url="https://a/b.mp4")
+    assert not is_bulky(small)
+    assert is_bulky(VideoRequest(model="m", elements=[Element(frontal_image_url=large)]))
+    assert is_bulky(VideoRequest(model="m", image_url="data:image/png;base64," + "A" * LONG))
+    assert is_bulky(VideoRequest(model="m", extra={"x": 1}))  # nobody looks into it
 
 
 def test_what_was_not_given_is_not_written() -> None:

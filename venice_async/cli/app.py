@@ -1,20 +1,28 @@
 """The commands and their options. Each imports what it runs only when it is called."""
 
-import contextlib
 import sys
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from venice_async.cli.asking import NO_FIELDS, USUAL_SERVER, Model, Prompt, check, models, quote
+from venice_async.cli.batch_commands import COMMANDS as BATCH_COMMANDS
+from venice_async.cli.gallery import gallery
 from venice_async.cli.ledger_commands import COMMANDS
-from venice_async.cli.options import DEFAULT_LEDGER, Json, Ledger, OutputDir, RequestOptions, ServerOptions, Texts
+from venice_async.cli.options import (
+    DEFAULT_LEDGER,
+    Json,
+    Ledger,
+    OutputDir,
+    RequestOptions,
+    ServerOptions,
+    Texts,
+    dollars,
+)
 from venice_async.cli.running import run
 from venice_async.cli.terminal import Terminal, guarded
-from venice_async.errors import ConfigurationError
 
 Seed = Annotated[int, Parameter(help="The same seed gives the same jobs their durations.")]
 
@@ -36,7 +44,7 @@ app = App(
 )
 
 
-for _command in (quote, check, models):
+for _command in (quote, check, models, gallery):
     app.command(_command)
 
 
@@ -89,6 +97,14 @@ def generate(
         Path | None, Parameter(name=["--output", "-o"], help="The video's file; beside --output-dir, a name in it.")
     ] = None,
     output_dir: OutputDir = None,
+    like: Annotated[
+        str | None,
+        Parameter(help="A job of the ledger, by key or id: take its request, and what is said here above it."),
+    ] = None,
+    suggested: Annotated[
+        bool,
+        Parameter(help="With --like: with the prompt and the model that its refusal proposes.", show_default=False),
+    ] = False,
     key: Annotated[str | None, Parameter(help="Your name for this job: the same key never pays twice.")] = None,
     budget: Annotated[
         str | None, Parameter(help="US dollars that all jobs of the ledger may cost together; approves this price.")
@@ -108,17 +124,18 @@ def generate(
     terminal = Terminal(document=json)
 
     def work() -> int:
-        from venice_async.cli.generate import Order
+        from venice_async.cli.generate import Order, request_of
         from venice_async.cli.generate import generate as run_generate
 
+        base = request_of(like, ledger, suggested=suggested)
         order = Order(
-            request=fields.request(model, prompt),
+            request=fields.request(model, prompt, base=base),
             server=server,
             ledger=ledger,
             output_dir=output_dir,
             output=output,
             key=key,
-            budget_usd=_dollars(budget),
+            budget_usd=dollars(budget),
             approved=yes,
             checked=not send_anyway,
         )
@@ -127,7 +144,7 @@ def generate(
     return guarded(terminal, work)
 
 
-for command in COMMANDS:
+for command in (*BATCH_COMMANDS, *COMMANDS):
     app.command(command)
 
 
@@ -185,14 +202,3 @@ def emulator(
             return 0  # being stopped is how a server ends
 
     return guarded(terminal, work)
-
-
-def _dollars(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    amount = Decimal("nan")
-    with contextlib.suppress(InvalidOperation):
-        amount = Decimal(text.removeprefix("$"))
-    if not (amount.is_finite() and amount >= 0):
-        raise ConfigurationError(f"--budget takes US dollars such as 2.50, not {text!r}.")
-    return amount

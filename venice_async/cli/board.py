@@ -1,14 +1,16 @@
 """What a live view shows, kept from the events alone: no terminal in here."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from attrs import define, field
 
+from venice_async.cli.forecast import forecast, usual
 from venice_async.clock import Clock
 from venice_async.errors import RateLimitError, VeniceError
 from venice_async.jobs import JobDelayed, JobEvent, JobPolled, JobProgress, JobState, JobStateChanged
 from venice_async.manager.job import RESTING
+from venice_async.polling import Estimate
 
 _ALMOST = 0.99
 """An estimate that has run out does not say that the job is done."""
@@ -50,6 +52,10 @@ class Board:
     lines: dict[str, Line] = field(factory=dict)
     limited: int = 0
     """429 answers met."""
+    before: Counter[str] = field(factory=Counter)
+    """Jobs that were at rest before, and count all the same."""
+    took: deque[float] = field(factory=lambda: deque(maxlen=200))
+    """Seconds of the latest jobs from being queued to being here."""
 
     def take(self, event: JobEvent) -> Line:
         """Note what happened; gives the job's line."""
@@ -68,6 +74,8 @@ class Board:
                 line.state, line.trouble = event.state, event.error
                 if event.state is JobState.QUEUED and line.started is None:
                     line.started = now
+                if event.state is JobState.COMPLETED and line.started is not None:
+                    self.took.append(now - line.started)
             case JobPolled():
                 line.trouble = None
                 line.expected = event.average_execution_time or line.expected
@@ -89,7 +97,17 @@ class Board:
 
     def counts(self) -> Counter[str]:
         """How many are done, running, waiting, failed, held, unknown and cancelled."""
-        return Counter(_GROUPS[line.state] for line in self.lines.values())
+        return self.before + Counter(_GROUPS[line.state] for line in self.lines.values())
+
+    def note_before(self, state: JobState) -> None:
+        """A job that nothing will happen to: it came to rest earlier."""
+        self.before[_GROUPS[state]] += 1
+
+    def forecast(self, running: Estimate | None, *, queue_per_minute: float) -> Estimate | None:
+        """Seconds until everything is done, what waits included; `running` is for the jobs that are queued."""
+        waiting = sum(line.state is JobState.PENDING for line in self.lines.values())
+        announced = [line.expected for line in self.lines.values() if line.expected] if waiting else []
+        return forecast(running, usual(self.took, announced), waiting=waiting, queue_per_minute=queue_per_minute)
 
 
 _NEARNESS = {JobState.DOWNLOADING: 0, JobState.QUEUED: 1, JobState.QUEUEING: 2, JobState.PENDING: 3}

@@ -1,4 +1,4 @@
-"""The commands about a ledger and their options: `jobs`, `unknown`, `reconcile`, `resolve`, `release`."""
+"""The commands about a ledger and their options: `jobs`, `unknown`, `reconcile`, `resolve`, `release`, `consent`."""
 
 from typing import Annotated
 
@@ -123,4 +123,39 @@ def release(
     return guarded(terminal, work)
 
 
-COMMANDS = (jobs, unknown, reconcile, resolve, release)
+def consent(
+    job: Job,
+    /,
+    *,
+    i_have_read: Annotated[
+        str | None,
+        Parameter(help="For scripts: the version of the policy that a person has read; with all three confirmations."),
+    ] = None,
+    confirm_terms_and_privacy: Annotated[bool, _flag("That person agrees to its terms and privacy.")] = False,
+    confirm_legal_right: Annotated[bool, _flag("That person confirms the legal right to the faces shown.")] = False,
+    confirm_screening: Annotated[bool, _flag("That person knows that media are screened.")] = False,
+    ledger: Ledger = DEFAULT_LEDGER,
+    json: Json = False,
+) -> int:
+    """Read the policy that a held job waits for and, if you agree, confirm it. Sends nothing and needs no key.
+
+    Shows the text and asks for each of the three confirmations; the job then goes on and is paid for as usual.
+    """
+    terminal = Terminal(document=json)
+    confirmed = {
+        "confirmed_terms_and_privacy": confirm_terms_and_privacy,
+        "confirmed_legal_right": confirm_legal_right,
+        "confirmed_screening_acknowledged": confirm_screening,
+    }
+
+    def work() -> int:
+        from venice_async.cli.consenting import Answer
+        from venice_async.cli.consenting import consent as run_consent
+
+        made = frozenset(name for name, given in confirmed.items() if given)
+        return run_consent(Answer(job=job, ledger=ledger, read_version=i_have_read, confirmed=made), terminal)
+
+    return guarded(terminal, work)
+
+
+COMMANDS = (jobs, unknown, reconcile, resolve, release, consent)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from venice_async.cli.board import Board, Line
@@ -16,6 +16,7 @@ from venice_async.manager import JobManager
 from venice_async.manager.events import EventStream
 from venice_async.manager.job import RESTING
 from venice_async.money import Totals
+from venice_async.polling import Estimate
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,8 +37,12 @@ class Outlook(Protocol):
         """Seconds until a job's video is ready, as likely earlier as later."""
         ...
 
-    def eta(self) -> float | None:
-        """The same for all queued jobs."""
+    def eta(self) -> Estimate | None:
+        """Seconds until the last of the queued jobs is ready."""
+        ...
+
+    def queue_per_minute(self) -> float:
+        """How many paid calls the account may make."""
         ...
 
     def totals(self) -> Totals: ...
@@ -67,9 +72,11 @@ class ManagerOutlook:
         estimate = self._jobs.eta_of(job_id)
         return None if estimate is None else estimate.p50
 
-    def eta(self) -> float | None:
-        estimate = self._jobs.eta
-        return None if estimate is None else estimate.p50
+    def eta(self) -> Estimate | None:
+        return self._jobs.eta
+
+    def queue_per_minute(self) -> float:
+        return self._client.governor.budgets[Kind.QUEUE].limit
 
     def totals(self) -> Totals:
         return self._jobs.totals
@@ -87,7 +94,9 @@ class ManagerOutlook:
         return f"{size(record.size)}  {money(record.price_usd)}  {near(record.output)}"
 
 
-class _View(Protocol):
+class View(Protocol):
+    """What shows events."""
+
     def show(self, event: JobEvent, line: Line) -> None: ...
 
     def refresh(self) -> None: ...
@@ -181,19 +190,12 @@ class LiveView:
         return "" if eta is None else f"~{span(eta)}"
 
     def _counts(self) -> "Text":
-        counts = self._board.counts()
-        words = [f"{counts[word]} {word}" for word in ("done", "running", "waiting", "failed")]
-        words += [f"{counts[word]} {word}" for word in ("held", "unknown", "cancelled") if counts[word]]
-        eta = self._outlook.eta()
-        ready = "" if eta is None else f"    all ready in ~{span(eta)}"
-        return _foot("   ".join(words) + ready, style="bold")
+        words = count_words(self._board)
+        return _foot("   ".join(words) + ready_words(self._board, self._outlook), style="bold")
 
     def _sums(self) -> "Text":
-        totals = self._outlook.totals()
-        spent = f"{money(totals.spent_usd)} spent   {money(totals.reserved_usd)} reserved"
-        refunded = f"   {money(totals.refunded_usd)} refunded" if totals.refunded_usd else ""
         limited = f"   {self._board.limited} x 429" if self._board.limited else ""
-        return _foot(f"{spent}{refunded}   {self._outlook.requests()}{limited}", style="dim")
+        return _foot(f"{money_words(self._outlook)}   {self._outlook.requests()}{limited}", style="dim")
 
     def _last_word(self, line: Line) -> "Text":
         from rich.text import Text
@@ -212,6 +214,26 @@ def trouble_words(error: VeniceError) -> str:
     return f"{what}, again soon"
 
 
+def count_words(board: Board) -> list[str]:
+    """How many jobs are where."""
+    counts = board.counts()
+    words = [f"{counts[word]} {word}" for word in ("done", "running", "waiting", "failed")]
+    return words + [f"{counts[word]} {word}" for word in ("held", "unknown", "cancelled") if counts[word]]
+
+
+def ready_words(board: Board, outlook: Outlook) -> str:
+    """When everything will be done, as an interval: as likely earlier as later, and what nine in ten stay below."""
+    eta = board.forecast(outlook.eta(), queue_per_minute=outlook.queue_per_minute())
+    return "" if eta is None else f"    all in {span(eta.p50)} to {span(eta.p90)}"
+
+
+def money_words(outlook: Outlook) -> str:
+    """What was spent, is reserved and came back."""
+    totals = outlook.totals()
+    refunded = f"   {money(totals.refunded_usd)} refunded" if totals.refunded_usd else ""
+    return f"{money(totals.spent_usd)} spent   {money(totals.reserved_usd)} reserved{refunded}"
+
+
 def _foot(text: str, *, style: str) -> "Text":
     from rich.text import Text
 
@@ -220,14 +242,19 @@ def _foot(text: str, *, style: str) -> "Text":
 
 @contextlib.asynccontextmanager
 async def watching(
-    jobs: JobManager, client: VeniceClient, terminal: Terminal, *, heading: str = ""
+    jobs: JobManager,
+    client: VeniceClient,
+    terminal: Terminal,
+    *,
+    heading: str = "",
+    plain: Callable[[Board, Outlook, Terminal], View] | None = None,
 ) -> AsyncIterator[Board]:
-    """Show what happens to a manager's jobs for as long as this is open."""
+    """Show what happens to a manager's jobs for as long as this is open. `plain` makes the view for a pipe."""
     outlook = ManagerOutlook(jobs, client)
     board = Board(client.clock, outlook.name)
     try:
         with contextlib.ExitStack() as stack:
-            view: _View = PlainView(outlook, terminal)
+            view: View = PlainView(outlook, terminal) if plain is None else plain(board, outlook, terminal)
             if terminal.live:
                 view = LiveView(board, outlook, stack.enter_context(_live(terminal)), heading=heading)
             elif heading:
@@ -240,7 +267,7 @@ async def watching(
 
 
 @contextlib.asynccontextmanager
-async def _fed(jobs: JobManager, board: Board, view: _View) -> AsyncIterator[None]:
+async def _fed(jobs: JobManager, board: Board, view: View) -> AsyncIterator[None]:
     """Keep the view true to the events, beginning with where each job stands."""
     stream = jobs.events()
     for job in jobs.jobs():
@@ -259,12 +286,12 @@ async def _fed(jobs: JobManager, board: Board, view: _View) -> AsyncIterator[Non
     view.refresh()
 
 
-async def _follow(events: EventStream, board: Board, view: _View) -> None:
+async def _follow(events: EventStream, board: Board, view: View) -> None:
     async for event in events:
         view.show(event, board.take(event))
 
 
-async def _redraw(view: _View) -> None:
+async def _redraw(view: View) -> None:
     while True:
         view.refresh()
         await asyncio.sleep(_REDRAW)

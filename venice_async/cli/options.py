@@ -1,6 +1,8 @@
 """Options that several commands share, each group a value."""
 
+import contextlib
 import shlex
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -68,6 +70,18 @@ DEFAULT_LEDGER = Path("venice-jobs.sqlite3")
 DEFAULT_OUTPUT_DIR = Path("videos")
 
 
+def dollars(text: str | None) -> Decimal | None:
+    """The amount of --budget; None where it was not given. Raises ConfigurationError for what is none."""
+    if text is None:
+        return None
+    amount = Decimal("nan")
+    with contextlib.suppress(InvalidOperation):
+        amount = Decimal(text.removeprefix("$"))
+    if not (amount.is_finite() and amount >= 0):
+        raise ConfigurationError(f"--budget takes US dollars such as 2.50, not {text!r}.")
+    return amount
+
+
 def _media(what: str) -> Parameter:
     return Parameter(help=f"{what}: a file or a URL.")
 
@@ -132,20 +146,25 @@ class RequestOptions:
     ] = None
     extra: Annotated[Texts, _many("--extra", "NAME=VALUE, any other field of the API; JSON, or a plain text")] = ()
 
-    def request(self, model: str | None, prompt: str | None) -> VideoRequest:
-        """The request: what the file says, and above it what the options say.
+    def request(self, model: str | None, prompt: str | None, *, base: VideoRequest | None = None) -> VideoRequest:
+        """The request: what the file says (or `base`), and above it what the options say.
 
         Raises ConfigurationError for a file that is not there, or JSON that is none, and InvalidRequestError for a
         request file with something wrong in it.
         """
-        found = self.read(model, prompt)
+        found = self.read(model, prompt, base=base)
         refuse(found.problems)
         return found.request
 
-    def read(self, model: str | None, prompt: str | None) -> ReadRequest:
+    def read(self, model: str | None, prompt: str | None, *, base: VideoRequest | None = None) -> ReadRequest:
         """The same with what is wrong in the request file, instead of an error about it."""
         named = {"model": model, "prompt": prompt}
         changes = {name: value for name, value in {**named, **self._given()}.items() if value not in (None, ())}
+        if base is not None:
+            if self.request_file is not None:
+                raise ConfigurationError("A request comes from a file or from another job: say one of them.")
+            extra = {**base.extra, **requests.fields(self.extra)}
+            return ReadRequest(request=attrs.evolve(base, **changes, extra=extra))
         if self.request_file is None:
             if model is None:
                 raise ConfigurationError("Give a model's id, or --request FILE.")

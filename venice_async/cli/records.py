@@ -112,5 +112,6 @@ def _end(record: JobRecord) -> str:
     if record.state is JobState.UNKNOWN:
         return f"{brief(error)} See: venice-async unknown"
     if record.state is JobState.HELD:
-        return f"waits for a person ({record.held_for}): {with_advice(error)} Then: venice-async release"
+        then = "" if record.held_for == "consent" else " Then: venice-async release"
+        return f"waits for a person ({record.held_for}): {with_advice(error)}{then}"
     return with_advice(error)

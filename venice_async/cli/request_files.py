@@ -27,10 +27,14 @@ _FIELDS = {attribute.name for attribute in attrs.fields(VideoRequest)} - {"conse
 
 @define(kw_only=True)
 class ReadRequest:
-    """What a file holds: the request as far as it can be read, and what is wrong with the rest."""
+    """What a file holds: the request as far as it can be read, and what is wrong with the rest.
+
+    `unknown` are names that this package does not know; they are in the request's `extra`.
+    """
 
     request: VideoRequest
     problems: list[Problem] = Factory(list)
+    unknown: tuple[str, ...] = ()
 
 
 def read_request_file(path: Path) -> ReadRequest:
@@ -63,7 +67,7 @@ def read_request(tree: Mapping[str, Any], *, folder: Path) -> ReadRequest:
     if "model" not in reader.given:
         reader.problems.append(Problem(field="model", message="is required."))
     request = VideoRequest(**{"model": "", **reader.given}, extra=reader.extra)
-    return ReadRequest(request=request, problems=reader.problems)
+    return ReadRequest(request=request, problems=reader.problems, unknown=tuple(reader.unknown))
 
 
 class _Reader:
@@ -72,6 +76,7 @@ class _Reader:
         self.given: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}
         self.problems: list[Problem] = []
+        self.unknown: list[str] = []
 
     def take(self, name: str, value: Any) -> None:
         special: dict[str, Callable[[Any], None]] = {
@@ -104,6 +109,7 @@ class _Reader:
             self.problems.append(Problem(field=name, message=message, nearest=near[0]))
         else:
             self.extra[name] = value
+            self.unknown.append(name)
 
     def _medium(self, value: Any, place: str) -> Media | None:
         if not isinstance(value, str):

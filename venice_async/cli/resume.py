@@ -6,11 +6,13 @@ import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from venice_async.cli.consenting import consent_command, waits_for_consent
 from venice_async.cli.ledgers import check_ledger
 from venice_async.cli.live import watching
 from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
 from venice_async.cli.records import show_records
 from venice_async.cli.terminal import Terminal
+from venice_async.cli.words import name_of
 from venice_async.errors import VeniceError
 from venice_async.jobs import JobState
 from venice_async.manager import JobManager
@@ -37,7 +39,7 @@ async def resume(ledger: Path, server: ServerOptions, terminal: Terminal, *, rel
         show_records(terminal, records)
         if not records:
             terminal.note("Nothing in this ledger is unfinished.")
-        _explain(stuck, terminal)
+        _explain(stuck, ledger, terminal)
         return int(any(record.state is not JobState.COMPLETED for record in records))
 
 
@@ -46,10 +48,13 @@ async def _release(jobs: JobManager) -> None:
         await jobs.release(job)
 
 
-def _explain(stuck: list[Job], terminal: Terminal) -> None:
+def _explain(stuck: list[Job], ledger: Path, terminal: Terminal) -> None:
     held = sum(job.state is JobState.HELD for job in stuck)
-    if held:
-        terminal.note(f"{held} wait for a person; once the cause is gone: venice-async resume --held")
+    asking = [job.record for job in stuck if waits_for_consent(job.record)]
+    for record in asking:
+        terminal.note(f"{name_of(record)} waits for consent: {consent_command(record, ledger)}")
+    if held > len(asking):
+        terminal.note(f"{held - len(asking)} wait for a person; once the cause is gone: venice-async resume --held")
         terminal.note("To let single ones go on: venice-async release JOB")
     if len(stuck) > held:
         terminal.note(f"Of {len(stuck) - held} nobody can tell whether they were taken: venice-async unknown")

@@ -54,9 +54,16 @@ class Terminal:
 
     def ask(self, question: str) -> bool:
         """A yes-or-no question; anything but yes is no."""
-        self._write(self._err, f"{question} [y/N] ", end="")
+        return self._answer(f"{question} [y/N] ").lower() in {"y", "yes"}
+
+    def confirm(self, sentence: str) -> bool:
+        """A sentence that a person makes their own by typing the whole word yes; anything else is no."""
+        return self._answer(f"{sentence} Type yes to confirm: ").lower() == "yes"
+
+    def _answer(self, question: str) -> str:
+        self._write(self._err, question, end="")
         try:
-            return sys.stdin.readline().strip().lower() in {"y", "yes"}
+            return sys.stdin.readline().strip()
         except KeyboardInterrupt:
             self.note("")  # the shell's prompt belongs on a line of its own
             raise
@@ -142,12 +149,23 @@ def error_document(error: VeniceError) -> dict[str, Any]:
         "charge": error.charge.value,
         "advice": error.advice,
         **_located(error),
+        **_facts(error),
     }
 
 
 def _located(error: VeniceError) -> dict[str, Any]:
     found = error.located if isinstance(error, InvalidRequestError) else ()
     return {"problems": [problem.document() for problem in found]} if found else {}
+
+
+_SAID = frozenset({"charge", "advice", "transient", "problems", "located"})
+
+
+def _facts(error: VeniceError) -> dict[str, Any]:
+    """What a program may go by: `suggested_prompt`, `policy_text`, `retry_after` and the like."""
+    given = {name: value for name, value in vars(error).items() if name not in _SAID and value not in (None, "", ())}
+    facts = {n: error_document(value) if isinstance(value, VeniceError) else value for n, value in given.items()}
+    return {"facts": facts} if facts else {}
 
 
 def _disk_words(error: OSError) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from venice_async.errors import ConfigurationError, VeniceError
+from venice_async.errors import ConfigurationError, ContentRejectedError, VeniceError
 from venice_async.jobs import JobRecord, JobState
 from venice_async.wire.stored import request_from_text
 from venice_async.wire.text import clean, clean_lines
@@ -70,14 +70,28 @@ def brief(error: VeniceError | None) -> str:
 
 def with_advice(error: VeniceError) -> str:
     """Like `brief`, and what to do next."""
-    return clean(_sentences(brief(error), error.advice), limit=600)
+    return clean(_sentences(brief(error), *proposals(error), error.advice), limit=600)
 
 
 def full(error: VeniceError) -> str:
     """What went wrong, what became of the money, and what to do."""
     # A wrong setting is found before anything is sent: that nothing was charged goes without saying.
     charge = "" if isinstance(error, ConfigurationError) else error.charge.sentence
-    return clean_lines(_sentences(error.message, charge, error.advice), limit=4000)
+    return clean_lines(_sentences(error.message, charge, *proposals(error), error.advice), limit=4000)
+
+
+def proposes(error: VeniceError | None) -> bool:
+    """Whether a refusal proposes another request: a prompt, a model, or both."""
+    return isinstance(error, ContentRejectedError) and bool(error.suggested_prompt or error.recommended_model)
+
+
+def proposals(error: VeniceError | None) -> list[str]:
+    """What a refusal proposes, as sentences."""
+    if not isinstance(error, ContentRejectedError):
+        return []
+    model = f"Recommended model: {error.recommended_model}." if error.recommended_model else ""
+    prompt = f"Suggested prompt: {clean(error.suggested_prompt, limit=2500)}" if error.suggested_prompt else ""
+    return [text for text in (f"Hint: {error.hint}" if error.hint else "", model, prompt) if text]
 
 
 def _sentences(*texts: str) -> str:

@@ -9,6 +9,7 @@ from venice_async.errors.base import Charge, VeniceError
 class APIConnectionError(VeniceError):
     """No usable answer came back. `proof` names what proves that the request was not processed, if anything does."""
 
+    advice = "Check the network, then try again."
     transient = True
     proof: str | None = None
 
@@ -28,6 +29,8 @@ class SendError(APIConnectionError):
 class ReplyLostError(APIConnectionError):
     """The request was sent and the answer was lost or never came: for a paid call the outcome is unknown."""
 
+    advice = "A call that costs nothing can be sent again; after a paid one look at the account's usage first."
+
 
 class APIStatusError(VeniceError):
     """The server answered with an error status.
@@ -36,6 +39,7 @@ class APIStatusError(VeniceError):
     the CF-RAY header to quote to Venice's support.
     """
 
+    advice = "Where the server's words do not help, ask Venice's support, with the CF-RAY of this answer (`ray`)."
     status: int = 0
     code: str | None = None
     ray: str | None = None
@@ -53,7 +57,8 @@ class BadRequestError(APIStatusError):
 class AuthenticationError(APIStatusError):
     """401: the key is wrong or inactive, the model is for Pro accounts, or the wallet sign-in was refused."""
 
-    advice = "Check the API key (VENICE_API_KEY)."
+    advice = "Check the API key (VENICE_API_KEY): that it is whole and active, and that its account may use the model."
+    status = 401
 
 
 class PaymentRequiredError(APIStatusError):
@@ -72,15 +77,27 @@ class PaymentRequiredError(APIStatusError):
 class PermissionDeniedError(APIStatusError):
     """403: the region, the key's privacy setting, or a wallet that does not match."""
 
+    advice = (
+        "Check whether the model is meant for your country (`venice-async check --region`) and what the key may do; "
+        "another model may be open to it."
+    )
+    status = 403
+
 
 class NotFoundError(APIStatusError):
     """404: the model is not known; on retrieve and links, the media expired or was deleted."""
+
+    advice = "Check the model's id: `venice-async models` lists them."
+    status = 404
 
 
 class ConsentRequiredError(APIStatusError):
     """409 needs_consent: a person must read `policy_text` first. Nothing is charged; we never consent by ourselves."""
 
-    advice = "Have a person read policy_text, then send the same request with the three confirmations."
+    advice = (
+        "Have a person read the policy text; who agrees gives three confirmations, with `venice-async consent JOB`, "
+        "`job.give_consent(...)` or `request.with_consent(...)`."
+    )
     status = 409
     policy_text: str = ""
     consent_version: str = ""
@@ -93,10 +110,14 @@ class ConsentRequiredError(APIStatusError):
 class ConflictError(APIStatusError):
     """409 that is not about consent, such as PAYMENT_IN_PROGRESS."""
 
+    advice = "Wait until what is under way is done, then try again."
+    status = 409
+
 
 class GoneError(APIStatusError):
     """410: a link that is used up, expired or revoked; or a retired endpoint, then `successor` names the next one."""
 
+    advice = "It will not come back: look at `successor` where there is one."
     status = 410
     successor: str | None = None
 
@@ -105,10 +126,14 @@ class PayloadTooLargeError(APIStatusError):
     """413: the JSON body is above 35 MB; `data:` URLs count."""
 
     advice = "Use smaller media, or host them and give their https URLs."
+    status = 413
 
 
 class UnsupportedMediaTypeError(APIStatusError):
     """415: the server did not take the content type."""
+
+    advice = "It was JSON when it left: check base_url, and any proxy in between."
+    status = 415
 
 
 class ContentRejectedError(APIStatusError):
@@ -134,10 +159,13 @@ class RateLimitError(APIStatusError):
 class FailureBlockError(RateLimitError):
     """429 after more than 20 failed requests within 30 s: the key is blocked for 30 s."""
 
+    advice = "Send nothing for half a minute, and mend the requests that fail: each refusal counts."
+
 
 class ServerError(APIStatusError):
     """500, 502, 504 and other 5xx. On queue they leave open whether the job was taken."""
 
+    advice = "Try again in a while."
     transient = True
     retry_after: float | None = None
 
@@ -152,6 +180,7 @@ class CapacityError(ServerError):
 class UnexpectedReplyError(VeniceError):
     """An answer that the API does not document: HTML from a proxy, broken JSON, a missing field."""
 
+    advice = "Check base_url, and any proxy in between; else ask Venice's support, with the CF-RAY (`ray`)."
     status: int = 0
     ray: str | None = None
 

@@ -62,11 +62,11 @@ class VeniceError(Exception):
 
 
 class ConfigurationError(VeniceError):
-    """A setting is missing, contradictory or unsafe; nothing was sent."""
+    """A setting is missing, contradictory or unsafe; nothing was sent. Its message says what would do."""
 
 
 class InvalidRequestError(VeniceError):
-    """A request was refused here, before any network call; `problems` lists everything wrong with it.
+    """A request was refused here, before any network call; `problems` lists all that is wrong with it.
 
     `located` holds the same as values, each with its field, where the trouble lies in fields of the request.
     """

@@ -7,16 +7,20 @@ class DownloadError(VeniceError):
     """The video could not be made a whole file. What was paid for still waits at the server."""
 
     charge = Charge.CHARGED
+    advice = "Mend the cause and fetch it again, which is free: the server keeps it for 24 hours."
 
 
 class IncompleteDownloadError(DownloadError):
     """The transfer ended early, stalled, or was cut. The video can be fetched again."""
 
+    advice = "Fetch it again, which is free: the server keeps it for 24 hours."
     transient = True
 
 
 class InvalidVideoError(DownloadError):
     """All bytes came, but they are not an MP4 file."""
+
+    advice = "Fetch it again, which is free; where it comes the same, ask Venice's support."
 
 
 class VideoTooLargeError(DownloadError):
@@ -41,10 +45,13 @@ class JobError(VeniceError):
 class JobCancelledError(JobError):
     """`cancel()` was called. We stopped waiting; the server has no cancel and gives no refund."""
 
+    advice = "To have the video after all, submit it as a new job."
+
 
 class JobHeldError(JobError):
     """The job waits for a person: `reason` says for what, `problem` is the error that stopped it."""
 
+    advice = "Then let it go on: `jobs.release(job)` or `venice-async release`."
     reason: str = ""
     problem: VeniceError | None = None
 
@@ -60,9 +67,13 @@ class UnknownOutcomeError(JobError):
 class ManagerClosedError(VeniceError):
     """The JobManager was closed while this was awaited; the ledger keeps the job and the next start goes on."""
 
+    advice = "Start a JobManager on the same ledger, or run `venice-async resume`."
+
 
 class LedgerError(VeniceError):
     """The ledger file cannot be used: foreign, newer than this version, or not writable."""
+
+    advice = "Check the file, who may write to it, and the room on its disk."
 
 
 class StaleRecordError(LedgerError):
@@ -74,4 +85,5 @@ class StaleRecordError(LedgerError):
 class DuplicateQueueIdError(LedgerError):
     """Another job has this queue_id already: nothing was changed. `queue_id` is the server's name in question."""
 
+    advice = "Look which job has it: `venice-async jobs`."
     queue_id: str = ""

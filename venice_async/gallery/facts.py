@@ -42,8 +42,8 @@ _SENTENCES: Mapping[JobState, str] = {
     JobState.UNKNOWN: "Nobody can tell whether it was taken. It is not sent again by itself.",
     JobState.HELD: "It waits for a person.",
 }
-PROBLEMS = frozenset({JobState.FAILED, JobState.HELD, JobState.UNKNOWN})
-"""The states that somebody has to look at."""
+_LATEST = 253_402_300_799.0
+"""The last second of the year 9999."""
 # What the stored form of a request raises when somebody has changed it.
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, ExceptionGroup)
 
@@ -65,7 +65,6 @@ class Facts:
     advice: str
     money: str
     totals: Totals
-    created_at: float
     at: float
     took: float | None
     cost: Decimal | None
@@ -90,8 +89,7 @@ def facts_of(record: JobRecord, found: Found, *, folder: Path) -> Facts:
         advice=advice,
         money=_money(record, totals),
         totals=totals,
-        created_at=record.created_at,
-        at=record.finished_at or record.queued_at or record.queueing_at or record.created_at,
+        at=_instant(record.finished_at or record.queued_at or record.queueing_at or record.created_at),
         took=_took(record),
         cost=None if record.price_usd is None and not totals.held_usd else totals.held_usd,
         found=found,
@@ -112,6 +110,11 @@ def _name(record: JobRecord, request: VideoRequest | None) -> str:
     return words.shown(given) or prompt or words.shown(record.id)
 
 
+def _instant(at: float) -> float:
+    """What a calendar can tell; 0 for anything else that a ledger may say."""
+    return at if 0.0 < at < _LATEST else 0.0
+
+
 def _took(record: JobRecord) -> float | None:
     if record.state is not JobState.COMPLETED or record.queued_at is None or record.finished_at is None:
         return None
@@ -122,7 +125,7 @@ def _settings(request: VideoRequest) -> Iterator[str]:
     """What was chosen. Media are counted and never named: a name may be a private link or a path of this machine."""
     yield from (value for name in _SETTINGS if (value := getattr(request, name)))
     if request.upscale_factor:
-        yield f"{request.upscale_factor}× upscale"
+        yield f"{request.upscale_factor}x upscale"
     if request.audio is not None:
         yield "audio" if request.audio else "no audio"
     for name, noun in _MEDIA.items():
@@ -148,14 +151,9 @@ def _why(record: JobRecord, error: VeniceError | None, found: Found) -> tuple[st
 
 
 def _money(record: JobRecord, totals: Totals) -> str:
-    parts = [
-        f"{words.money(usd)} {what}"
-        for usd, what in (
-            (totals.spent_usd, "spent"), (totals.reserved_usd, "reserved"), (totals.refunded_usd, "refunded"),
-        )
-        if usd
-    ]  # fmt: skip
-    return words.sentences(record.charge.sentence, ", ".join(parts))
+    reserved = f"{words.money(totals.reserved_usd)} stays reserved" if totals.reserved_usd else ""
+    earlier = f"{words.money(record.doubtful_usd)} may have been charged before" if record.doubtful_usd else ""
+    return words.sentences(record.charge.sentence, reserved, earlier)
 
 
 def _known_paths(record: JobRecord, request: VideoRequest | None, found: Found, folder: Path) -> dict[str, str]:
@@ -169,7 +167,8 @@ def _known_paths(record: JobRecord, request: VideoRequest | None, found: Found, 
             known[str(media.path)] = media.path.name
         elif isinstance(media, str):
             known[media] = "(a link)"
-    return {path: name for path, name in known.items() if len(path) > 1}
+    # What has no folder in it may be any word of the message.
+    return {path: name for path, name in known.items() if len(path) > 1 and ("/" in path or "\\" in path)}
 
 
 def _media_of(request: VideoRequest) -> Iterator[Media | None]:

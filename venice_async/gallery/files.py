@@ -27,9 +27,9 @@ _MARK_WITHIN = 400
 class Found:
     """What lies at a job's destination.
 
-    `path` is the video, None where there is none to show, and `name` is how its folder calls it (with `/`); `problem` says
-    in a sentence why there is none, or what is wrong with it. `length` is in seconds, `width` and `height` in pixels, `size`
-    in bytes, each None where the file does not tell. `stamp` changes with the file.
+    `path` is the video, None where there is none to show, and `name` is how its folder calls it (with `/`); `problem`
+    says in a sentence why there is none. `length` is in seconds, `width` and `height` in pixels, `size` in bytes, each
+    None where the file does not tell. `stamp` changes with the file.
     """
 
     path: Path | None = None

@@ -11,7 +11,7 @@ class Html(str):
     __slots__ = ()
 
 
-def tag(name: str, *content: str, **attributes: str | bool | None) -> Html:
+def tag(name: str, /, *content: str, **attributes: str | bool | None) -> Html:
     """An element. Plain text in `content` and in `attributes` is escaped.
 
     An attribute's name is written with `_` for `-`, and may end in one where Python keeps the word; None and False

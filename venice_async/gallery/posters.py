@@ -1,6 +1,5 @@
-"""Still pictures of videos: one frame each as a small JPEG file. What PyAV and Pillow are needed for; all of it blocks."""
+"""Still pictures of videos: one frame of each as a small JPEG file. Needs PyAV and Pillow, and blocks."""
 
-import contextlib
 import hashlib
 import importlib.util
 import io
@@ -14,6 +13,7 @@ from venice_async.disk import open_regular, regular_size
 from venice_async.gallery.files import Found, write_whole
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from PIL.Image import Image
 
 _BOX = (480, 480)
@@ -66,18 +66,18 @@ def frame_of(path: Path) -> "Image | None":
     import av
 
     # The file is opened here and its format is given: FFmpeg would follow a playlist or a path in a planted one.
-    with contextlib.suppress(av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError):
-        with open(path, "rb", opener=open_regular) as file, av.open(file, format="mp4") as container:
+    try:
+        with open(path, "rb", opener=open_regular) as file, av.open(file, "r", format="mp4") as container:
             return _frame_at(container, _AT)
-    return None
+    except Exception:  # noqa: BLE001 -- whatever a decoder says to a broken file, the page goes on without this poster
+        return None
 
 
-def _frame_at(container: "object", seconds: float) -> "Image | None":
-    import av.container
-
-    assert isinstance(container, av.container.InputContainer)  # noqa: S101 -- opened to be read
+def _frame_at(container: "InputContainer", seconds: float) -> "Image | None":
     stream = next(iter(container.streams.video), None)
-    if stream is None or not 0 < stream.width * stream.height <= _MOST_PIXELS:
+    if stream is None or stream.codec_context is None:  # no video, or a kind that this FFmpeg does not know
+        return None
+    if not 0 < stream.width * stream.height <= _MOST_PIXELS:
         return None
     chosen = None
     for number, frame in enumerate(container.decode(stream)):
@@ -86,6 +86,6 @@ def _frame_at(container: "object", seconds: float) -> "Image | None":
             break
     if chosen is None:
         return None
-    picture = chosen.to_image()
+    picture: Image = chosen.to_image()  # type: ignore[no-untyped-call]
     picture.thumbnail(_BOX)
     return picture.convert("RGB")

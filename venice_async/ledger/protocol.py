@@ -125,6 +125,8 @@ def moved(record: JobRecord, changes: Mapping[str, Any]) -> JobRecord:
     after = attrs.evolve(record, **changes, version=record.version + 1)
     if after.state is not record.state and after.state not in MOVES[record.state]:
         raise LedgerError(f"A job cannot move from {record.state.value} to {after.state.value}.")
+    if after.attempt != record.attempt and record.state is not JobState.PENDING:
+        raise LedgerError(f"No paid call may begin for a job that is {record.state.value}.")
     return after
 
 

@@ -24,17 +24,19 @@ class Chores:
 
     def start_once(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """The task of that name that is under way, else a new one."""
-        if (task := self._named.get(name)) is None:
+        if (task := self.under_way(name)) is None:
             task = self._named[name] = self.start(work())
             task.add_done_callback(functools.partial(self._forget, name))
         return task
 
     def under_way(self, name: str) -> asyncio.Task[Any] | None:
         """The task of that name, until it is done."""
-        return self._named.get(name)
+        task = self._named.get(name)
+        return None if task is None or task.done() else task  # the loop tells of its end a turn later
 
-    def _forget(self, name: str, _: asyncio.Task[Any]) -> None:
-        del self._named[name]
+    def _forget(self, name: str, task: asyncio.Task[Any]) -> None:
+        if self._named.get(name) is task:
+            del self._named[name]
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

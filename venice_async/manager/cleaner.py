@@ -50,6 +50,9 @@ class Cleaner:
             await self._runner.clean_up(record)
         except VeniceError:
             self._refusals += not by_link
+        except Exception as error:  # noqa: BLE001 -- a fault of ours under one video is no reason to leave all others
+            context = {"message": f"Cleaning up after {record.key!r} broke", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
         else:
             self._refusals = 0
 

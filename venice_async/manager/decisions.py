@@ -12,6 +12,7 @@ from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import Ledger
 from venice_async.ledger.protocol import REPLACEABLE
 from venice_async.models import SeedanceConsent
+from venice_async.transfers import LINK_REQUESTS
 from venice_async.wire.stored import request_from_text, request_to_text
 
 
@@ -93,16 +94,18 @@ def released(record: JobRecord) -> dict[str, Any]:
     """What changes in the record of a HELD job that may go on. Raises InvalidRequestError for any other."""
     if record.state is not JobState.HELD:
         raise _refusal(f"Job {record.key!r} is {record.state.value}: only one that is held can be released.")
-    return {"state": JobState.QUEUED if record.queue_id else JobState.PENDING, "held_for": None, "error": None}
+    state = JobState.QUEUED if record.queue_id else JobState.PENDING
+    once_more = {"link_requests": LINK_REQUESTS - 1} if record.held_for == "link" else {}
+    return {"state": state, "held_for": None, "error": None, **once_more}
 
 
 async def retry(
     ledger: Ledger, record: JobRecord, *, job_id: str, now: float, pay_again: bool, cap_usd: Decimal | None = None
 ) -> tuple[JobRecord, JobRecord]:
-    """Have the work of a FAILED or CANCELLED job done by a new one under the same key; gives the old record and the new.
+    """Have the work of a FAILED or CANCELLED job done by a new one under the same key.
 
-    Sends nothing. Raises what `again` raises, BudgetExceededError where it does not fit under `cap_usd`, and
-    LedgerError.
+    Gives the old record and the new one. Sends nothing. Raises what `again` raises, BudgetExceededError where it does
+    not fit under `cap_usd`, and LedgerError.
     """
     new = again(record, job_id=job_id, now=now, pay_again=pay_again)
     return await ledger.replace(record, new, cap_usd=cap_usd)
@@ -116,7 +119,7 @@ def again(record: JobRecord, *, job_id: str, now: float, pay_again: bool) -> Job
     """
     if record.state not in REPLACEABLE:
         raise _refusal(f"Job {record.key!r} is {record.state.value}: only one that failed or was cancelled is retried.")
-    if not pay_again and record.charge in _PAID:
+    if not pay_again and record.charge in PAID:
         sentence = f"Job {record.key!r} has been charged, or may have been: to make it again costs again."
         advice = "Agree with pay_again=True, on the command line with --yes."
         raise InvalidRequestError(sentence, problems=(sentence,), charge=record.charge, advice=advice)
@@ -133,7 +136,8 @@ def again(record: JobRecord, *, job_id: str, now: float, pay_again: bool) -> Job
     )
 
 
-_PAID = (Charge.CHARGED, Charge.UNVERIFIED)
+PAID = frozenset({Charge.CHARGED, Charge.UNVERIFIED})
+"""A job that has come to nothing and was, or may have been, paid for."""
 
 
 def consented(record: JobRecord, consent: SeedanceConsent, *, now: float) -> dict[str, Any]:

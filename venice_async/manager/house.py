@@ -1,10 +1,9 @@
 """The manager's house: opened, lived in and closed. What people ask for at its door is in `manager`."""
 
 import asyncio
-import functools
 import random
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ from typing import Any, Self
 
 from venice_async.client import VeniceClient
 from venice_async.download import Overwrite
-from venice_async.errors import ConfigurationError, ManagerClosedError, VeniceError
+from venice_async.errors import Charge, ConfigurationError, LedgerError, ManagerClosedError, VeniceError
 from venice_async.governor import Kind
 from venice_async.jobs import Cleanup, JobRecord, JobState
 from venice_async.ledger import Ledger
@@ -108,19 +107,28 @@ class House:
 
     async def cancel(self, job: Job) -> None:
         if not job.state.terminal:
-            await self._chore(f"cancel {job.id}", functools.partial(self._steward.cancel, job))
+            await self._decide(job, self._steward.cancel(job))
 
     async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:
-        await self._chore(f"release {job.id}", functools.partial(self._steward.give_consent, job, consent))
+        await self._decide(job, self._steward.give_consent(job, consent))
 
     def open_stream(self, job: Job) -> JobStream:
         self._check_open()
         return self._rooms.stream(job)
 
-    async def _chore(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do it in a task of our own: a cancelled caller leaves nothing half-way."""
-        self._check_open()
-        await asyncio.shield(self._chores.start_once(name, work))
+    async def _decide(self, job: Job, decision: Coroutine[Any, Any, None]) -> None:
+        """Carry out a decision in a task of our own: a cancelled caller leaves nothing half-way."""
+        try:
+            self._check_open()
+        except VeniceError:
+            decision.close()
+            raise
+        try:
+            await asyncio.shield(self._chores.start(decision))
+        except LedgerError as error:
+            if error.charge is Charge.NONE:
+                error.charge = job.record.charge  # what was tried cost nothing, but the job may have
+            raise
 
     def brought_home(self, record: JobRecord) -> None:
         if record.cleanup is Cleanup.PENDING:
@@ -157,12 +165,14 @@ class House:
             if opened:
                 await self._wind_up()
         finally:
-            await self._ledger.aclose()
-            self._rooms.disk.close()
             self._roster.close()
             self._roster.hub.end()
-            if self._owns_client:
-                await self._client.aclose()
+            self._rooms.disk.close()
+            try:
+                await self._ledger.aclose()
+            finally:
+                if self._owns_client:
+                    await self._client.aclose()
 
     async def _wind_up(self) -> None:
         await self._pump.aclose(drain=self._drain)

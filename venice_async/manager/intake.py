@@ -15,10 +15,10 @@ from venice_async.manager.budget import Budget
 from venice_async.manager.places import Places
 from venice_async.manager.prices import PriceList
 from venice_async.media_checks import check_media
-from venice_async.models import VideoRequest
+from venice_async.models import QuoteRequest, VideoRequest
 from venice_async.money import ZERO
 from venice_async.naming import slug
-from venice_async.wire.stored import request_to_text
+from venice_async.wire.stored import is_bulky, request_to_text
 
 
 class Intake:
@@ -52,30 +52,38 @@ class Intake:
         if delivery is Delivery.DISK:
             name = output or self._places.name(key=key, model=request.model, job_id=job_id, at=now)
             place = self._places.path(name)
-            await self._places.check_room()
+            await self._places.check_room(self._client.clock.monotonic())
         return JobRecord(
             id=job_id,
             key=job_id if key is None else key,
             model=request.model,
-            request=request_to_text(request),
+            request=await self._stored(request),
             output=place,
             delivery=delivery,
             variant=f"{request.duration or ''}/{request.resolution or ''}",
             created_at=now,
-            price_usd=await self._price(request),
+            price_usd=await self._price(request, check=check),
         )
+
+    async def _stored(self, request: VideoRequest) -> str:
+        return await self._pool.run(request_to_text, request) if is_bulky(request) else request_to_text(request)
 
     async def _check(self, request: VideoRequest) -> None:
         review = await self._keeper.review(request)
         refuse((*review.problems, *await check_media(request, executor=self._pool.executor)))
 
-    async def _price(self, request: VideoRequest) -> Decimal | None:
+    async def _price(self, request: VideoRequest, *, check: bool) -> Decimal | None:
         try:
-            return (await self._prices.quote(request)).usd
+            return await self._quoted(request, check=check)
         except VeniceError:
             if self._budget.cap_usd is not None:
                 raise
         return None  # a quote is a courtesy: without a budget nothing depends on it
+
+    async def _quoted(self, request: VideoRequest, *, check: bool) -> Decimal:
+        if check:  # our sentence names what is missing, where the server's 400 often does not
+            refuse((await self._keeper.catalog()).quote_problems(QuoteRequest.of(request)))
+        return (await self._prices.quote(request)).usd
 
     async def check_all(self, new: Mapping[str, VideoRequest]) -> None:
         """Raises for many jobs at once, by key, what `prepare` and `claim` would raise for one. Claims nothing."""
@@ -85,7 +93,7 @@ class Intake:
             name = self._places.name(key=key, model=request.model, job_id=_ANY_ID, at=now)
             self._places.check(self._places.path(name))
         if self._budget.available_usd is not None:
-            self._budget.check(sum([(await self._prices.quote(request)).usd for request in new.values()], ZERO))
+            self._budget.check(sum([await self._quoted(request, check=True) for request in new.values()], ZERO))
 
     def claim(self, record: JobRecord) -> None:
         """Take the place on disk and in the budget, both or none.

@@ -17,8 +17,9 @@ from venice_async.errors import (
 from venice_async.jobs import Delivery, JobRecord, JobState, VideoFile, error_from_text
 from venice_async.manager.events import EventStream
 from venice_async.manager.streaming import JobStream
-from venice_async.models import SeedanceConsent
+from venice_async.models import SeedanceConsent, VideoRequest
 from venice_async.polling import Estimate
+from venice_async.wire.stored import request_from_text
 
 RESTING = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED, JobState.UNKNOWN, JobState.HELD})
 """States in which nothing more happens by itself: awaiting ends there."""
@@ -66,6 +67,15 @@ class Job:
         return self.record.key
 
     @property
+    def request(self) -> VideoRequest:
+        """What was asked for, read from the record: also for a job of an earlier process. Local files are by name.
+
+        What a refusal proposes is submitted as a new job, with a key of its own and a price of its own:
+        `await jobs.submit(job.request.with_suggestion(job.error), key=...)`.
+        """
+        return request_from_text(self.record.request)
+
+    @property
     def state(self) -> JobState:
         """Where the job stands with us."""
         return self.record.state
@@ -105,6 +115,9 @@ class Job:
         **There is no refund and no cancel at the server**: what was queued has been charged and is
         made all the same. A paid call that is on its way is let to its end first, so that its queue_id
         is not lost. Cancelling a job at rest does nothing, except that one held or unknown becomes cancelled.
+
+        Raises StaleRecordError where another process has its paid call on the way, and LedgerError where it
+        cannot be recorded: the job then goes on.
         """
         await self._owner.cancel(self)
 
@@ -150,6 +163,11 @@ class Job:
         message = "The JobManager was closed; the ledger keeps this job and the next start goes on."
         return ManagerClosedError(message, charge=self.record.charge)
 
+    def unwatch(self, watcher: Callable[["Job"], None]) -> None:
+        """Forget a watcher that has not been called."""
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+
     def watch(self, watcher: Callable[["Job"], None]) -> None:
         """Have `watcher` called once when the job comes to rest; at once where it is at rest already."""
         if self.at_rest or self._closed:
@@ -168,7 +186,7 @@ class Job:
     def close(self, error: VeniceError | None = None) -> None:
         """The manager goes no further, because it is closing or because of `error`: whoever still waits is told so."""
         self._closed = True
-        self._broken = error
+        self._broken = error or self._broken  # the first cause tells more than the closing
         self._wake()
 
     def reopen(self) -> None:
@@ -196,7 +214,8 @@ def _error_of(record: JobRecord) -> VeniceError | None:
     if record.state is JobState.HELD:
         said = cause.message if cause else "It was stopped."
         message = f"The job waits for a person ({record.held_for}): {said}"
-        advice = cause.advice if cause else ""
+        go_on = "" if record.held_for == "consent" else JobHeldError.advice
+        advice = " ".join(part for part in (cause.advice if cause else "", go_on) if part)
         return JobHeldError(
             message, reason=record.held_for or "", job_id=record.id, charge=record.charge, advice=advice, problem=cause
         )

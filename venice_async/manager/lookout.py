@@ -1,7 +1,6 @@
 """A look at the ledger every second: what other processes did there, and what could not be written before."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 from attrs import define
@@ -29,7 +28,8 @@ class Lookout:
     """`on_news` is awaited with what each look brought, `mend` with a job that the ledger failed under.
 
     The ledger may fail for a while: its disk is full, or another program holds it. Jobs it failed
-    under are tried again at each look, and go on as soon as it works.
+    under are tried again at each look, and go on as soon as it works. Where no look succeeds for
+    `PATIENCE` of them, `on_blind` is called with the reason, and `on_sight` once one does.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class Lookout:
         clock: Clock,
         on_news: Callable[[News], Awaitable[None]],
         mend: Callable[[Job], Awaitable[None]],
+        on_blind: Callable[[LedgerError], None],
+        on_sight: Callable[[], None],
         emit: Callable[[JobEvent], None],
         on_stopped: Callable[[Exception], None],
     ) -> None:
@@ -46,6 +48,9 @@ class Lookout:
         self._clock = clock
         self._on_news = on_news
         self._mend = mend
+        self._on_blind = on_blind
+        self._on_sight = on_sight
+        self._failed_looks = 0
         self._emit = emit
         self._on_stopped = on_stopped
         self._broken: dict[str, _Broken] = {}
@@ -80,12 +85,25 @@ class Lookout:
         try:
             while True:
                 await self._clock.sleep(INTERVAL)
-                with contextlib.suppress(LedgerError):  # seen by whatever has something to write
-                    await self._on_news(await self._ledger.look())
+                await self._look()
                 for broken in list(self._broken.values()):
                     await self._try(broken)
         except Exception as error:  # noqa: BLE001 -- nobody awaits this task: what breaks here must be told
             self._on_stopped(error)
+
+    async def _look(self) -> None:
+        """Without a look nothing is started any more, so after a while whoever awaits any job is told why."""
+        try:
+            news = await self._ledger.look()
+        except LedgerError as error:
+            self._failed_looks += 1
+            if self._failed_looks == PATIENCE:
+                self._on_blind(error)
+            return
+        if self._failed_looks >= PATIENCE:
+            self._on_sight()
+        self._failed_looks = 0
+        await self._on_news(news)
 
     async def _try(self, broken: _Broken) -> None:
         try:

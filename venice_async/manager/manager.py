@@ -184,9 +184,10 @@ class JobManager(House):
     async def release(self, job: Job) -> None:
         """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended.
 
-        Raises BudgetExceededError where its price does not fit any more.
+        Any other job is left as it is. Raises BudgetExceededError where its price does not fit any more, and
+        LedgerError where it cannot be recorded.
         """
-        await self._chore(f"release {job.id}", functools.partial(self._steward.release, job))
+        await self._decide(job, self._steward.release(job))
 
     async def resolve(
         self,
@@ -208,10 +209,8 @@ class JobManager(House):
         again does not fit under the budget, and DuplicateQueueIdError for a queue_id of another job.
         """
         found = self._known(job)
-        decision = functools.partial(
-            self._steward.resolve, found, resolution, queue_id=queue_id, download_url=download_url
-        )
-        await self._chore(f"resolve {found.id}", decision)
+        decision = self._steward.resolve(found, resolution, queue_id=queue_id, download_url=download_url)
+        await self._decide(found, decision)
         return found
 
     async def retry(self, job: Job | str, *, pay_again: bool = False) -> Job:

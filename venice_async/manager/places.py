@@ -1,5 +1,6 @@
 """Where videos will stand: one name a job, nothing in the way, and room on the disk."""
 
+import math
 import os
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from venice_async.naming import check_template, render_name, safe_destination, s
 
 ROOM = 32 * 2**20
 """Bytes that a video is expected to take; one of five seconds has a few MiB."""
+_LOOK_AGAIN = 1.0
+"""Seconds for which a disk that had room is believed to have it."""
 
 
 class Places:
@@ -27,6 +30,7 @@ class Places:
         self._overwrite = overwrite
         self._pool = pool
         self._at_once = at_once
+        self._looked_at = -math.inf
         self._taken: set[str] = set()
         self._of_job: dict[str, str] = {}
 
@@ -48,14 +52,20 @@ class Places:
         if output and self._overwrite is Overwrite.REFUSE and os.path.lexists(output):
             raise DestinationExistsError(f"Something already stands at {output}.")
 
-    async def check_room(self) -> None:
-        """Raises DownloadError where the disk has no room for the videos that may come in at once."""
+    async def check_room(self, now: float) -> None:
+        """Raises DownloadError where the disk has no room for the videos that may come in at once.
+
+        `now` is in seconds: a thousand jobs that are submitted together look once.
+        """
+        if now - self._looked_at < _LOOK_AGAIN:
+            return
         try:
             free = await self._pool.run(disk.free_bytes, self._folder)
         except OSError:
             return  # nobody can tell, so nothing is refused for it
         if (sentence := disk.shortage(free=free, needed=self._at_once * ROOM)) is not None:
             raise DownloadError(sentence, charge=Charge.NONE, advice="Free some space, or choose another output_dir.")
+        self._looked_at = now
 
     def take(self, record: JobRecord) -> None:
         """The job's place is its own until it is done. A job without a file takes none."""

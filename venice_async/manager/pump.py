@@ -165,15 +165,21 @@ class Pump:
         """A video that is known to be ready comes before any guess."""
         while self._ready_again and self._ready_again[0][0] <= now:
             job_id = heapq.heappop(self._ready_again)[2]
-            job = self._jobs.get(job_id)
-            if job is not None and job.state is JobState.QUEUED:
+            if self._may_ask(job_id):
                 return job_id
         while (picked := self._scheduler.pick(now)) is not None:
+            if not self._may_ask(picked):
+                self._scheduler.discard(picked)
+                continue
             wait = self._governor.failures.suspect_wait(now) if picked in self._failing else 0.0
             if wait <= 0:
                 return picked
             self._scheduler.put_back(picked, now=now, delay=wait)
         return None
+
+    def _may_ask(self, job_id: str) -> bool:
+        job = self._jobs.get(job_id)
+        return job is not None and job.state is JobState.QUEUED and self._is_wanted(job.record)
 
     async def _queue(self, job: Job, ticket: Ticket) -> None:
         outcome = await self._runner.submit_once(job.record, ticket)
@@ -183,7 +189,7 @@ class Pump:
             self._admission.put_back(job.id, now=self._clock.monotonic(), delay=outcome.delay)
         else:
             self._account_is_well(Kind.QUEUE)
-            self.enter(job)
+            self.enter(self._jobs[outcome.record.id])  # a late answer may have become a job of its own
 
     async def _poll(self, job: Job, ticket: Ticket) -> None:
         ready = False
@@ -280,6 +286,16 @@ class Pump:
             await work(job, ticket)
         except Exception as error:  # noqa: BLE001 -- nobody awaits this task: what breaks here must be told
             self._on_broken(job, error)
+
+    def is_paying(self, job: Job) -> bool:
+        """Whether a paid call is in flight for a job."""
+        return job.id in self._paid
+
+    def stop_asking(self, job: Job) -> None:
+        """Somebody else has the job, or it is over: end a retrieve that is in flight for it."""
+        self.leave(job)
+        if (poll := self._polls.get(job.id)) is not None:
+            poll.cancel()
 
     async def stop(self, job: Job) -> None:
         """End what is in flight for a job: a paid call by waiting for its end, anything else by cancelling it."""

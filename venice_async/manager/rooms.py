@@ -99,6 +99,7 @@ class Rooms:
         """The way to a job's bytes."""
         return JobStream(
             job,
+            owner=self.ledger.owner,
             enter=functools.partial(self._landlord.enter, job),
             outlets=self.outlets,
             disk=self.disk,
@@ -145,6 +146,8 @@ class Rooms:
             clock=self._client.clock,
             on_news=self.steward.heed,
             mend=self.steward.mend,
+            on_blind=self.roster.close,
+            on_sight=self.roster.reopen,
             emit=self.roster.hub.emit,
             on_stopped=self._landlord.stopped,
         )

@@ -57,6 +57,8 @@ class Roster:
         if job is None:  # one of another process on this ledger
             job = self.adopt(record)
             self._on_record(record)
+        if record.version < job.record.version:
+            return  # somebody knows better by now
         moved = job.state is not record.state
         if job.record is not record:
             self._on_record(record)
@@ -80,6 +82,11 @@ class Roster:
         """The manager goes no further: whoever awaits a job is told so, with `error` where that is why."""
         for job in self:
             job.close(error)
+
+    def reopen(self) -> None:
+        """The manager goes on after all: jobs can be awaited again."""
+        for job in self:
+            job.reopen()
 
     def listen(self, job: Job) -> EventStream:
         """The events of one job, beginning with where it stands."""

@@ -1,10 +1,12 @@
 """Jobs from outside their own course: found in the ledger, left by another process, or changed by a person."""
 
+import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from venice_async.errors import BudgetExceededError, LedgerError, VeniceError
+from venice_async.errors import BudgetExceededError, LedgerError, StaleRecordError, VeniceError
 from venice_async.governor import Governor, Kind
 from venice_async.jobs import ACTIVE, JobRecord, JobState, present_state
 from venice_async.ledger.protocol import News
@@ -54,13 +56,18 @@ class Steward:
         self._enter = enter
         self._on_broken = on_broken
         self._looks = 0
+        self._answers_due = False
+        self._pending: dict[str, None] = {}
+        # One decision at a time for a job: the next one sees what the last one made of it.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def take_on(self) -> list[Job]:
         """Every job of the ledger that is not known yet, oldest first, in a state from which it can go on."""
         known = {job.id for job in self._roster}
         news = await self._ledger.look()  # claims what no living process works on
         self._governor.share(news.owners)
-        await self._take_answers()
+        self._pending.update(dict.fromkeys(record.id for record in news.changed if record.id in known))
+        await self._recovery.take_answers()
         records = [record for record in await self._ledger.records() if record.id not in known]
         self._recall(records)
         jobs = [await self._adopted(record) for record in records]
@@ -97,24 +104,40 @@ class Steward:
                 await self._runner.hold(job.record, "budget", error)
 
     async def heed(self, news: News) -> None:
-        """What other processes changed, and jobs that became ours because theirs is gone."""
+        """What other processes changed, and jobs that became ours because theirs is gone.
+
+        News is told once: what the ledger does not let us follow up now stays pending until it does.
+        """
         self._governor.share(news.owners)
+        self._pending.update(dict.fromkeys(record.id for record in news.changed))
         self._looks += 1
         # Also now and then without a claim: an owner that died may have kept the answer of a job that rests.
-        due = any(map(self._is_ours, news.changed)) or self._looks % _LOOKS == 0
-        taken = await self._take_answers() if due else []
-        for record in (*taken, *news.changed):
+        if any(map(self._is_ours, news.changed)) or self._looks % _LOOKS == 0:
+            self._answers_due = True
+        with contextlib.suppress(LedgerError):
+            if self._answers_due:
+                await self._take_answers()
+                self._answers_due = False
+            for job_id in list(self._pending):
+                if (record := await self._ledger.get(job_id)) is not None:
+                    await self._go_on_from(record)
+                self._pending.pop(job_id, None)
+
+    async def _take_answers(self) -> None:
+        for record in await self._recovery.take_answers():
             await self._go_on_from(await self._recorder.current(record))
 
     async def mend(self, job: Job) -> None:
         """Go on with a job whose record could not be written. Raises LedgerError where it still cannot."""
-        for record in (*await self._take_answers(), job.record):
-            await self._go_on_from(await self._recorder.current(record))
+        await self._take_answers()
+        await self._go_on_from(await self._recorder.current(job.record))
 
     async def _go_on_from(self, record: JobRecord) -> None:
         job = self._roster.get(record.id)
+        if job is not None and self._pump.is_paying(job):
+            return  # its paid call is on the way: whatever comes of that is told by itself
         if job is not None:
-            self._pump.leave(job)
+            self._pump.leave(job) if self._is_ours(record) else self._pump.stop_asking(job)
         self._roster.report(record, None if job and job.state is record.state else present_state(record))
         job = self._roster[record.id]
         if self._is_ours(record):
@@ -122,23 +145,26 @@ class Steward:
             job.reopen()
             self._enter(job)
 
-    async def _take_answers(self) -> list[JobRecord]:
-        """Paid answers that a ledger could not take when they came: they outrank whatever the record says."""
-        taken = []
-        for answer in await self._ledger.kept():
-            with contextlib.suppress(LedgerError):  # it stays kept
-                taken.append((answer, await self._recovery.take_answer(answer)))
-        if taken:
-            await self._ledger.drop_kept([answer for answer, _ in taken])
-        return [record for _, record in taken]
-
     async def cancel(self, job: Job) -> None:
-        """Stop waiting; a paid call that is on its way is let to its end first."""
+        """Stop waiting; a paid call that is on its way is let to its end first.
+
+        Where it cannot be recorded the job goes on, and the error is raised.
+        """
+        async with self._turns[job.id]:
+            for last in (False, False, True):
+                try:
+                    await self._cancel(job)
+                    return
+                except Exception as error:
+                    if last or not isinstance(error, StaleRecordError):
+                        self._on_broken(job, error)
+                        raise
+
+    async def _cancel(self, job: Job) -> None:
         self._pump.leave(job)
         await self._pump.stop(job)
         with contextlib.suppress(LedgerError):
-            for record in await self._take_answers():
-                await self._go_on_from(await self._recorder.current(record))
+            await self._take_answers()
         self._pump.leave(job)
         record = await self._recorder.current(job.record)
         if record.version != job.record.version:  # its last write was done though its writer was stopped
@@ -150,27 +176,29 @@ class Steward:
 
     async def release(self, job: Job) -> None:
         """Let a held job go on. Raises BudgetExceededError where it was held for the budget and still does not fit."""
-        if job.state is not JobState.HELD:
-            return
-        await self._decided(job, released(job.record))
-        self._pump.reopen()
-        self._enter(job)
+        async with self._turns[job.id]:
+            if job.state is not JobState.HELD:
+                return
+            await self._decided(job, released(job.record))
+            self._pump.reopen()
 
     async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:
         """Send a job that is held for consent again, with a person's confirmations."""
-        await self._decided(job, consented(job.record, consent, now=self._clock.wall()))
-        self._enter(job)
+        async with self._turns[job.id]:
+            await self._decided(job, consented(job.record, consent, now=self._clock.wall()))
 
     async def resolve(
         self, job: Job, resolution: Resolution | str, *, queue_id: str | None, download_url: str | None
     ) -> None:
         """Carry out what a person found out about an UNKNOWN job. Raises as `decisions.decide` does."""
         now = self._clock.wall()
-        await self._decided(job, decided(job.record, resolution, queue_id=queue_id, download_url=download_url, now=now))
-        self._enter(job)
+        async with self._turns[job.id]:
+            changes = decided(job.record, resolution, queue_id=queue_id, download_url=download_url, now=now)
+            await self._decided(job, changes)
 
     async def _decided(self, job: Job, changes: dict[str, Any]) -> None:
         await self._recorder.move(job.record, cap_usd=self._budget.cap_usd, **changes)
+        self._enter(job)
 
     async def hold(self, jobs: Iterable[Job], reason: str, error: VeniceError) -> None:
         """Let jobs wait for a person, because the account was refused."""

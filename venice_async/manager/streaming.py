@@ -9,7 +9,7 @@ from venice_async.bodies import VideoBody
 from venice_async.disk import DiskPool
 from venice_async.download import read_file
 from venice_async.errors import InvalidRequestError, VeniceError
-from venice_async.jobs import Delivery, JobRecord, JobState, VideoFile
+from venice_async.jobs import ACTIVE, Delivery, JobRecord, JobState, VideoFile
 from venice_async.outlet import HandedOver, Outlet, Outlets
 from venice_async.streams import StreamedVideo, VideoStream
 from venice_async.wire.exchange import ReplyHead
@@ -21,6 +21,8 @@ class Streamed(Protocol):
     record: JobRecord
 
     def watch(self, watcher: Callable[[Any], None]) -> None: ...
+
+    def unwatch(self, watcher: Callable[[Any], None]) -> None: ...
 
     def stopped_by(self) -> VeniceError: ...
 
@@ -36,9 +38,10 @@ class JobStream:
     """
 
     def __init__(
-        self, job: Streamed, *, enter: Callable[[], None], outlets: Outlets, disk: DiskPool, max_size: int
+        self, job: Streamed, *, owner: int, enter: Callable[[], None], outlets: Outlets, disk: DiskPool, max_size: int
     ) -> None:
         self._job = job
+        self._owner = owner
         self._enter = enter
         self._outlets = outlets
         self._disk = disk
@@ -59,10 +62,13 @@ class JobStream:
         try:
             if self._job.record.state is JobState.COMPLETED:
                 raise _refusal(f"The video of job {self._job.record.key!r} was handed over already.")
+            if not self._is_ours():
+                raise _refusal(f"Another process works on job {self._job.record.key!r}: open its stream there.")
             self._job.watch(self._at_rest)
             self._enter()
             yield await outlet.body()
         finally:
+            self._job.unwatch(self._at_rest)
             self._outlets.close(self._job.record.id)
 
     def _at_rest(self, job: Streamed) -> None:
@@ -88,6 +94,10 @@ class JobStream:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._stream)
+
+    def _is_ours(self) -> bool:
+        record = self._job.record
+        return record.owner == self._owner or record.state not in ACTIVE
 
     async def __aenter__(self) -> Self:
         await self._stream.__aenter__()

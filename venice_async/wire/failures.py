@@ -34,6 +34,7 @@ from venice_async.errors import (
     VeniceError,
 )
 from venice_async.limits.headers import RateHeaders
+from venice_async.wire.advice import advice_on
 from venice_async.wire.exchange import ReplyHead
 from venice_async.wire.text import clean, clean_lines, parse_json
 
@@ -64,8 +65,8 @@ def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
     tree = parse_json(body)
     fields: Mapping[str, Any] = tree if isinstance(tree, dict) else {}
     error = _redirect(endpoint, head) if 300 <= head.status < 400 else _typed(endpoint, head, fields)
-    if endpoint == "models" and isinstance(error, NotFoundError):
-        error.advice = "Check base_url: it ends in /api/v1."
+    if advice := advice_on(endpoint, error):
+        error.advice = advice
     if endpoint in _PAID:
         error.charge = _charge_of_paid(head.status, error)
     elif endpoint in _DELIVERY:

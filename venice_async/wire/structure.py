@@ -1,9 +1,12 @@
 """The cattrs converter for the larger answers: strict about types, tolerant of fields that are not known yet."""
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from attrs import fields
 from cattrs import Converter, transform_error
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn, override
@@ -13,13 +16,29 @@ from venice_async.wire.text import clean
 
 T = TypeVar("T")
 
+_RENAMED = {"region_restrictions": "regionRestrictions"}
+
 
 def video_model(entry: Any) -> VideoModel:
-    """A catalogue entry. Raises ValueError with the path of what is wrong, never with the value."""
-    spec = {"constraints": {}, **_given(_dict(entry.get("model_spec")))}
-    if isinstance(spec["constraints"], dict):
-        spec["constraints"] = _given(spec["constraints"])
-    return _build({**spec, "id": entry.get("id")}, VideoModel)
+    """A catalogue entry: its id, and what else is told and understood.
+
+    A form that is newer than this package costs that one field, not the model: who cannot see a model cannot use it.
+    Raises ValueError for an entry without an id.
+    """
+    spec = _given(_dict(entry.get("model_spec")))
+    spec["constraints"] = _given(_dict(spec.get("constraints")))
+    if not isinstance(entry.get("id"), str):
+        raise ValueError("required field missing or not a valid str @ $.id")
+    return VideoModel(id=entry["id"], **dict(_understood(spec)))
+
+
+def _understood(spec: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for field in fields(VideoModel):
+        name = _RENAMED.get(field.name, field.name)
+        kind: Any = field.type
+        if field.name != "id" and name in spec:
+            with contextlib.suppress(ValueError):
+                yield field.name, _build(spec[name], kind)
 
 
 def account_limits(data: Any) -> AccountLimits:
@@ -155,9 +174,5 @@ def _converter() -> Converter:
     )
     converter.register_structure_hook(Deprecation, lambda tree, kind: renamed_deprecation(_object(tree), kind))
     converter.register_structure_hook(VideoConstraints, _constraints)
-    renamed = override(rename="regionRestrictions")
-    converter.register_structure_hook(
-        VideoModel, make_dict_structure_fn(VideoModel, converter, region_restrictions=renamed)
-    )
     converter.register_structure_hook(ModelRateLimit, make_dict_structure_fn(ModelRateLimit, converter))
     return converter

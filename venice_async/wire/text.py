@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +31,26 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
+
+
+def redacted_tree(value: Any, secrets: Sequence[str]) -> Any:
+    """The same for whatever JSON holds; None for what is nested too deep to be looked through."""
+    try:
+        return _redacted_tree(value, secrets)
+    except RecursionError:
+        return None
+
+
+def _redacted_tree(value: Any, secrets: Sequence[str]) -> Any:
+    match value:
+        case str():
+            return redacted(value, secrets)
+        case dict():
+            return {redacted(name, secrets): _redacted_tree(item, secrets) for name, item in value.items()}
+        case list() | tuple():
+            return type(value)(_redacted_tree(item, secrets) for item in value)
+        case _:
+            return value
 
 
 def to_json(tree: Any, *, default: Callable[[Any], Any] | None = None, ascii_only: bool = False) -> str:

@@ -1,1 +1,1 @@
-"""Manifests: many requests in one file (JSON Lines, JSON, YAML or CSV), read without asking anybody. Pure but for files."""
+"""Manifests: many requests in one file (JSON Lines, JSON, YAML or CSV), read without asking a server."""

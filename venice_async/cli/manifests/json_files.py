@@ -92,7 +92,8 @@ class _Reader:
             seen.add(name)
             self._part(entries, place, name)
         if "jobs" not in seen:
-            entries.wrong(start, "is missing: give a list of objects, or an object with jobs and defaults.", name="jobs")
+            message = "is missing: give a list of objects, or an object with jobs and defaults."
+            entries.wrong(start, message, name="jobs")
 
     def _part(self, entries: Entries, place: str, name: str) -> None:
         if name == "jobs" and self._next() == "[":
@@ -157,5 +158,3 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number in JSON")
-
-

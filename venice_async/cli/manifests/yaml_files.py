@@ -1,4 +1,4 @@
-"""YAML, as version 1.2 means it: `16:9` is a text and `no` is one too. The library splits the file; values are made here.
+"""YAML, as version 1.2 means it: `16:9` is a text, and so is `no`. The library splits the file; values are made here.
 
 Its own loaders follow version 1.1, in which `16:9` is the number 969, and would follow references: a file of a few
 hundred bytes can stand for terabytes that way. Here anchors, references and tags are refused when they are met.

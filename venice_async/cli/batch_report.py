@@ -1,0 +1,174 @@
+"""What a batch says: its mistakes, its plan with the price, and its end."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from venice_async.cli.batch_plan import Plan, Planned, Standing
+from venice_async.cli.ledgers import handle, of_ledger
+from venice_async.cli.records import record_document, totals_document, totals_line, totals_of
+from venice_async.cli.terminal import Terminal, error_document
+from venice_async.cli.words import brief, money, near, with_advice
+from venice_async.errors import VeniceError
+from venice_async.jobs import JobRecord, JobState, error_from_text
+from venice_async.wire.text import clean
+
+SHOWN = 200
+"""Mistakes that are printed; --json has all."""
+LISTED = 20
+"""Rows of one kind that are named at the end."""
+
+_COLUMNS: Mapping[str, Mapping[str, Any]] = {
+    "place": {"overflow": "fold", "ratio": 2},
+    "key": {"overflow": "fold", "ratio": 2},
+    "model": {"overflow": "fold", "ratio": 2},
+    "becomes": {"no_wrap": True},
+    "price": {"no_wrap": True, "justify": "right"},
+}
+_WORDS = {
+    Standing.NEW: "new",
+    Standing.DONE: "done before",
+    Standing.OPEN: "going on",
+    Standing.STUCK: "waiting for you",
+    Standing.ENDED: "failed before",
+    Standing.CHANGED: "changed",
+}
+
+
+def refuse(plan: Plan, terminal: Terminal) -> None:
+    """Say everything that is wrong with a manifest."""
+    found = plan.mistakes
+    terminal.tell({"ok": False, "mistakes": [mistake.document() for mistake in found]})
+    for mistake in found[:SHOWN]:
+        terminal.result(str(mistake))
+    if len(found) > SHOWN:
+        terminal.result(f"... and {len(found) - SHOWN:,} more; --json tells all.")
+    noun = "mistake" if len(found) == 1 else "mistakes"
+    terminal.note(f"{len(found):,} {noun}. Nothing was sent, nothing was charged.")
+
+
+def show_plan(plan: Plan, ledger: Path, terminal: Terminal) -> None:
+    """How many rows become what, what the new ones cost, and what deserves a look before it is paid."""
+    for warning, times in plan.warnings.most_common(LISTED):
+        many = f" ({times} rows)" if times > 1 else ""
+        terminal.note(clean(f"Note: {warning}{many}", limit=2000))
+    counts = Counter(planned.standing for planned in plan.rows)
+    parts = [f"{counts[standing]} {words}" for standing, words in _WORDS.items() if counts[standing]]
+    noun = "row" if len(plan.rows) == 1 else "rows"
+    cost = f"; the new ones cost {_price(plan)}" if counts[Standing.NEW] else ""
+    terminal.note(f"{len(plan.rows):,} {noun}: {', '.join(parts)}{cost}.")
+    _list(
+        terminal,
+        "These keys have another request in the ledger; theirs is kept. For this one, choose another key:",
+        [f"{planned.row.place}: {planned.row.key}" for planned in plan.of(Standing.CHANGED)],
+    )
+
+
+def _price(plan: Plan) -> str:
+    nobody_knows = sum(planned.price_usd is None for planned in plan.of(Standing.NEW))
+    return money(plan.price_usd) + (f" and {nobody_knows} times what nobody knows" if nobody_knows else "")
+
+
+def tell_dry_run(plan: Plan, terminal: Terminal) -> None:
+    """Each row with what it would become and its price."""
+    rows = [
+        {
+            "place": planned.row.place,
+            "key": planned.row.key,
+            "model": planned.row.request.model,
+            "standing": planned.standing.value,
+            "price_usd": planned.price_usd,
+            "output": planned.row.output,
+        }
+        for planned in plan.rows
+    ]
+    terminal.tell({"ok": True, "jobs": rows, "price_usd": plan.price_usd, "held_usd": plan.held_usd})
+    terminal.table(_COLUMNS, [_row(planned) for planned in plan.rows])
+    terminal.result(f"To be paid: {_price(plan)}. Nothing was sent.")
+
+
+def _row(planned: Planned) -> Sequence[Any]:
+    row = planned.row
+    return [near(row.place), row.key, row.request.model, _WORDS[planned.standing], money(planned.price_usd)]
+
+
+def show_end(
+    plan: Plan,
+    ends: Mapping[str, JobRecord | None],
+    troubles: Mapping[str, VeniceError],
+    terminal: Terminal,
+    *,
+    ledger: Path,
+    page: Path | None,
+    again: str,
+) -> int:
+    """Say what became of every row, and what to do about those that are not done; 0 where there are none."""
+    changed = plan.of(Standing.CHANGED)
+    rows = [planned for planned in plan.rows if planned.standing is not Standing.CHANGED]
+    records = [record for planned in rows if (record := ends[planned.row.key]) is not None]
+    left = [record for record in records if record.state is not JobState.COMPLETED]
+    terminal.tell(_document(records, plan, troubles, page))
+    _tell_gone(records, terminal)
+    _tell_left(left, ledger, terminal, again=again)
+    for message, times in Counter(with_advice(error) for error in troubles.values()).most_common(LISTED):
+        terminal.note(f"{times} not taken on: {message}")
+    if changed:
+        terminal.note(f"{len(changed)} changed: not made; see above.")
+    terminal.result(totals_line(records))
+    if page is not None:
+        terminal.result(near(str(page)))
+    return int(bool(left or troubles or changed))
+
+
+def _document(
+    records: Sequence[JobRecord], plan: Plan, troubles: Mapping[str, VeniceError], page: Path | None
+) -> dict[str, Any]:
+    return {
+        "jobs": [record_document(record) for record in records],
+        "totals": totals_document(totals_of(records)),
+        "changed": [planned.row.key for planned in plan.of(Standing.CHANGED)],
+        "not_taken": {key: error_document(error) for key, error in troubles.items()},
+        "gallery": page,
+    }
+
+
+def _tell_gone(records: Sequence[JobRecord], terminal: Terminal) -> None:
+    done = (record for record in records if record.state is JobState.COMPLETED and record.output)
+    gone = [record.output for record in done if not Path(record.output).exists()]
+    _list(terminal, "These were made, and their files are not there any more:", list(map(near, gone)))
+
+
+_HEADINGS: Mapping[JobState, str] = {
+    JobState.FAILED: "Failed. To make one again:",
+    JobState.CANCELLED: "Cancelled. To make one again:",
+    JobState.HELD: "Wait for you. When the cause is gone, run the command and this batch again:",
+    JobState.UNKNOWN: "Nobody can tell whether these were taken. See: venice-async unknown",
+}
+_COMMANDS = {JobState.FAILED: "retry", JobState.CANCELLED: "retry", JobState.HELD: "release", JobState.UNKNOWN: "show"}
+
+
+def _tell_left(left: Sequence[JobRecord], ledger: Path, terminal: Terminal, *, again: str) -> None:
+    for state, heading in _HEADINGS.items():
+        lines = []
+        for record in (each for each in left if each.state is state):
+            why = brief(error_from_text(record.error)) if record.error else ""
+            command = f"venice-async {_command(record)} {handle(record)}{of_ledger(ledger)}"
+            lines.append(f"{clean(record.key, limit=60)}: {why}\n      {command}")
+        _list(terminal, heading, lines)
+    if left:
+        terminal.note(f"Then go on with:\n  {again}")
+
+
+def _command(record: JobRecord) -> str:
+    return "consent" if record.held_for == "consent" else _COMMANDS[record.state]
+
+
+def _list(terminal: Terminal, heading: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    terminal.note(heading)
+    for line in lines[:LISTED]:
+        terminal.note(f"  {line}")
+    if len(lines) > LISTED:
+        terminal.note(f"  ... and {len(lines) - LISTED:,} more; see: venice-async jobs")
