@@ -117,8 +117,14 @@ def run(folder: Path, url: str, *arguments: str) -> "subprocess.Popen[bytes]":
         log.close()
 
 
-def measure_start(rows: int, kind: str) -> float:
-    """Seconds until the first charge."""
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure_start(rows: int, kind: str) -> tuple[float, float]:
+    """Seconds until the first charge, and the command's CPU seconds until then."""
     with tempfile.TemporaryDirectory() as folder, server(1.0) as venice:
         manifest = write_manifest(Path(folder), rows, kind)
         started = time.perf_counter()
@@ -127,9 +133,10 @@ def measure_start(rows: int, kind: str) -> float:
             assert process.poll() is None, (manifest.parent / "log.txt").read_text()[-2000:]
             time.sleep(0.005)
         seconds = time.perf_counter() - started
+        cpu = cpu_seconds(process.pid)
         process.kill()
         process.wait()
-    return seconds
+    return seconds, cpu
 
 
 def measure_night(rows: int, kills: int, number: signal.Signals, time_scale: float) -> None:
@@ -190,8 +197,9 @@ def main() -> None:
         return
     rows = chosen.rows or 10_000
     found = [measure_start(rows, chosen.format) for _ in range(chosen.repeat)]
-    print(f"{rows} rows of {chosen.format}: first paid call after {statistics.median(found):.2f} s "
-          f"(median of {len(found)}; {min(found):.2f} to {max(found):.2f})")  # fmt: skip
+    seconds, cpu = (sorted(each) for each in zip(*found, strict=True))
+    print(f"{rows} rows of {chosen.format}: first paid call after {statistics.median(seconds):.2f} s (median of "
+          f"{len(found)}; {seconds[0]:.2f} to {seconds[-1]:.2f}), {statistics.median(cpu):.2f} s of CPU")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import venice_async
-from venice_async import ContentRejectedError, JobManager, VeniceClient, VideoRequest
+from venice_async import JobManager, VeniceClient, VideoRequest
 from venice_async.emulator import Emulator, RejectFault, in_background
+from venice_async.errors import ContentRejectedError
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
@@ -85,13 +86,13 @@ async def test_a_proposal_is_taken_up_as_a_new_job(tmp_path: Path) -> None:
     """After the refusal of the first."""
     faults = [RejectFault(prompt="brawl", suggested_prompt="a picnic on a boat")]
     async with Emulator(clips="plain", execution_time=lambda *_: 1.0, faults=faults) as emulator:
-        async with VeniceClient("any-key", base_url=emulator.url) as venice:
-            async with JobManager(venice, ledger=tmp_path / "jobs.sqlite3", output_dir=tmp_path) as jobs:
-                job = await jobs.submit(BOAT, key="opening-shot")
-                with pytest.raises(ContentRejectedError):
-                    await job
-                names = await run_example("job.error.suggested_prompt", job=job, jobs=jobs)
-                assert (await names["job"]).path.exists()
+        client = VeniceClient("any-key", base_url=emulator.url)
+        async with client, JobManager(client, ledger=tmp_path / "jobs.sqlite3", output_dir=tmp_path) as jobs:
+            job = await jobs.submit(BOAT, key="opening-shot")
+            with pytest.raises(ContentRejectedError):
+                await job
+            names = await run_example("job.error.suggested_prompt", job=job, jobs=jobs)
+            assert (await names["job"]).path.exists()
         assert [job.prompt for job in emulator.jobs] == ["a picnic on a boat"]
 
 

@@ -123,6 +123,11 @@ class JobRecord:
     warning: str | None = None
 
     @property
+    def adopted(self) -> bool:
+        """Whether its queue_id is a person's word and not the server's: the latest decision says so."""
+        return (self.decision or "").rpartition("; ")[2].startswith("adopt ")
+
+    @property
     def request_hash(self) -> str:
         """Tells requests apart without showing them: 16 hex digits of the stored request's SHA-256."""
         import hashlib

@@ -17,6 +17,7 @@ from venice_async.client import VeniceClient
 from venice_async.errors import (
     Charge,
     LedgerError,
+    NotFoundError,
     ReplyLostError,
     StaleRecordError,
     UnexpectedReplyError,
@@ -189,6 +190,8 @@ class Runner:
             record = await self._recorder.current(record)
             return await self._carry_out(record, judge_transfer(failure, tries, self._now()), failure)
         verdict = judge_retrieve(failure, tries, self._now(), age=self._age(record))
+        if record.adopted and verdict.state is JobState.FAILED and isinstance(failure, NotFoundError):
+            verdict = held("queue_id")  # rather the person's slip than the server's loss
         return await self._carry_out(record, verdict, failure)
 
     async def _processing(self, record: JobRecord, answer: Processing) -> Outcome:

@@ -21,6 +21,7 @@ from venice_async.jobs import (
     JobRecord,
     JobState,
     JobStateChanged,
+    JobWarning,
 )
 
 from .ledger_files import record
@@ -59,6 +60,7 @@ def test_every_kind_of_event_is_an_object() -> None:
     assert event_document(JobProgress(**ABOUT, received=1, total=2))["total"] == 2
     delayed = event_document(JobDelayed(**ABOUT, error=trouble, delay=3.0))
     assert (delayed["event"], delayed["delay"], delayed["error"]["charge"]) == ("delayed", 3.0, "refunded")
+    assert event_document(JobWarning(**ABOUT, warning="tiny"))["warning"] == "tiny"
     assert event_document(JobEvent(**ABOUT))["event"] == "event"
 
 
@@ -93,6 +95,7 @@ def test_a_file_that_cannot_be_made_is_told_before_anything_is_paid(tmp_path: Pa
 def test_a_command_gets_facts_and_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The path only where there is a file."""
     monkeypatch.setenv("VENICE_API_KEY", "secret")
+    monkeypatch.setenv("VENICE_ADMIN_KEY", "secret")
     monkeypatch.setenv("LANG", "C")
     done = environment(record("a", tmp_path, state=JobState.COMPLETED, size=5, sha256="ab", download_url="https://x/y"))
     assert "secret" not in done.values()

@@ -1,12 +1,19 @@
 """Two streams, and trouble in sentences."""
 
 import io
+from decimal import Decimal
 
 import pytest
 
 from venice_async.cli.running import Stopped, run
-from venice_async.cli.terminal import Terminal, guarded
-from venice_async.errors import BudgetExceededError, ConfigurationError
+from venice_async.cli.terminal import Terminal, error_document, guarded
+from venice_async.errors import (
+    BudgetExceededError,
+    ConfigurationError,
+    ConsentRequiredError,
+    ContentRejectedError,
+    JobHeldError,
+)
 
 
 class Screen(io.StringIO):
@@ -91,6 +98,28 @@ def test_a_mistake_of_ours_is_not_hidden(streams: tuple[io.StringIO, io.StringIO
     """What nobody foresaw keeps its traceback."""
     with pytest.raises(ZeroDivisionError):
         guarded(Terminal(out=streams[0], err=streams[1]), lambda: 1 // 0)
+
+
+def test_the_facts_of_an_error_are_in_its_document() -> None:
+    """For programs: what was said beside the words, money exact, and an error inside of another."""
+    inner = ConsentRequiredError("Read.", policy_text="A\nB", consent_version="1")
+    held = error_document(JobHeldError("Held.", reason="consent", problem=inner, job_id="j"))
+    assert held["facts"]["reason"] == "consent"
+    assert held["facts"]["problem"]["facts"] == {"policy_text": "A\nB", "consent_version": "1"}
+    dear = error_document(BudgetExceededError("Dear.", needed_usd=Decimal("0.10")))
+    assert dear["facts"] == {"needed_usd": Decimal("0.10")}
+    assert "facts" not in error_document(ConfigurationError("No."))
+    assert error_document(ContentRejectedError("No.", credits_refunded=False))["facts"] == {"credits_refunded": False}
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("yes\n", True), (" YES \n", True), ("y\n", False), ("", False)])
+def test_a_confirmation_is_the_whole_word(
+    monkeypatch: pytest.MonkeyPatch, streams: tuple[io.StringIO, io.StringIO], typed: str, meant: bool
+) -> None:
+    """A y may slip; a word does not. The end of the input is no consent."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert Terminal(out=streams[0], err=streams[1]).confirm("I agree.") is meant
+    assert streams[1].getvalue() == "I agree. Type yes to confirm: "
 
 
 def test_run_gives_the_result() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from venice_async.cli.words import ago, full, moment, money, name_of, near, size, span, values, with_advice
+from venice_async.cli.words import ago, full, moment, money, name_of, near, proposes, size, span, values, with_advice
 from venice_async.errors import Charge, ConfigurationError, ContentRejectedError
 from venice_async.jobs import JobRecord
 from venice_async.models import VideoRequest
@@ -81,3 +81,16 @@ def test_an_error_with_what_to_do() -> None:
     """On one line: what went wrong, the money, the advice."""
     error = ContentRejectedError("Refused", charge=Charge.NONE)
     assert with_advice(error) == "Refused. Nothing was charged. Change the prompt or the media."
+
+
+def test_what_a_refusal_proposes_is_told_with_it() -> None:
+    """Hint, model and prompt, each where it is there, and safe to show."""
+    error = ContentRejectedError(
+        "Refused.", hint="Softer", recommended_model="m-2", suggested_prompt="a\x1b[31m cat\nin a hat", advice="Go on."
+    )
+    proposed = "Hint: Softer. Recommended model: m-2. Suggested prompt: a [31m cat in a hat."
+    assert full(error) == f"Refused. Nothing was charged. {proposed} Go on."
+    assert proposes(error)
+    assert not proposes(ContentRejectedError("Refused.", hint="Softer"))
+    assert not proposes(ConfigurationError("No key."))
+    assert not proposes(None)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from venice_async.errors import LedgerError
+from venice_async.errors import Charge, LedgerError
+from venice_async.jobs import PaidAnswer
+from venice_async.ledger import SqliteLedger
 from venice_async.ledger.place import found_or_made
 
 
@@ -96,3 +98,26 @@ def test_a_place_notices_that_its_file_is_another(tmp_path: Path, path: Path, ch
     with pytest.raises(LedgerError, match="deleted or replaced") as error:
         place.check()
     assert error.value.__context__ is None
+
+
+@pytest.mark.anyio
+async def test_a_new_ledger_does_not_forget_what_an_old_one_kept(tmp_path: Path) -> None:
+    """The file is gone, and beside it stands the proof of a paid job: a new one would pay for it again."""
+    path = tmp_path / "jobs.sqlite3"
+    ledger = SqliteLedger(path)
+    await ledger.open()
+    await ledger.join()
+    answer = PaidAnswer(job_id="id-1", attempt=1, model="m", queue_id="q-17", download_url=None, queued_at=1.0)
+    ledger.keep(answer)
+    path.unlink()
+    await ledger.aclose()
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="took jobs under 'q-17'") as refused:
+            await SqliteLedger(path).open()
+        assert refused.value.charge is Charge.CHARGED
+    assert not path.exists()
+    (kept,) = tmp_path.iterdir()
+    kept.unlink()
+    fresh = SqliteLedger(path)
+    await fresh.open()
+    await fresh.aclose()

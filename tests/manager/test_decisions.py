@@ -15,6 +15,8 @@ from venice_async.errors import (
     DestinationExistsError,
     DuplicateQueueIdError,
     InvalidRequestError,
+    JobError,
+    JobHeldError,
 )
 from venice_async.jobs import JobRecord, JobState
 from venice_async.ledger import MemoryLedger
@@ -54,7 +56,7 @@ async def test_each_decision_says_where_the_money_is(
     assert (after.state, after.charge) == (state, charge)
     assert (totals_of(after).spent_usd, totals_of(after).reserved_usd) == (spent, reserved)
     assert after.decision == f"{resolution} (attempt 1, 2023-11-14T22:13:20+00:00)"
-    assert after.error is None
+    assert (after.error is None) is (after.state is not JobState.FAILED)
 
 
 def test_what_was_decided_before_is_kept() -> None:
@@ -226,3 +228,23 @@ async def test_a_retry_that_does_not_fit_changes_nothing(world: World) -> None:
         assert (await made).path.exists()
         assert (jobs.totals.spent_usd, jobs.totals.reserved_usd) == (2 * PRICE, 0)
     assert len(world.emulator.charges) == 2
+
+
+@virtual(faults=[StatusFault(endpoints=("queue",), status=500, times=1)])
+async def test_a_mistyped_queue_id_is_found_out_and_can_be_decided_again(world: World) -> None:
+    """The server does not know it: the job waits for a person, and the evidence is not lost."""
+    async with world.manager() as jobs:
+        job = await jobs.submit(video_request())
+        await world.clock.sleep(1.0)
+        for slip in ("", "  ", "a b", "x" * 5000, "\x1b[31m", "é"):
+            with pytest.raises(InvalidRequestError, match="one word"):
+                await jobs.resolve(job, "adopt", queue_id=slip)
+        await jobs.resolve(job, "adopt", queue_id="no-such-id")
+        with pytest.raises(JobHeldError):
+            await job
+        assert job.record.held_for == "queue_id"
+        await jobs.resolve(job, "not_charged")
+        with pytest.raises(JobError, match="A person decided: it was not taken"):
+            await job
+        assert jobs.totals.held_usd == 0
+    assert world.emulator.charges == ()

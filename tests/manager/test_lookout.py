@@ -29,7 +29,7 @@ class Bench:
             on_news=self._on_news,
             mend=self._mend,
             on_blind=self.blind.append,
-            on_sight=lambda: self.blind.clear(),
+            on_sight=self.blind.clear,
             emit=self.events.append,
             on_stopped=self.stopped.append,
         )

@@ -2,53 +2,16 @@
 
 import asyncio
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from harness import HeldLedger, World, video_request, virtual
+from harness import World, video_request, virtual
+from manager.machines import Machine, state
 
 from venice_async.emulator.faults import SlowFault
-from venice_async.emulator.manual_clock import ManualClock
 from venice_async.errors import BudgetExceededError, StaleRecordError
 from venice_async.governor import Kind
 from venice_async.jobs import JobState
-from venice_async.ledger import Ledger, SqliteLedger
-from venice_async.ledger.leases import LEASE
-from venice_async.manager import JobManager
 from venice_async.manager.job import Job
-
-
-class Machine:
-    """One ledger file; processes on it whose lease is measured by a clock that the test moves."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.now = 1_000.0
-
-    def ledger(self) -> Ledger:
-        assert isinstance(self.world.clock, ManualClock)
-        ledger = SqliteLedger(self.world.folder / "jobs.sqlite3", wall=lambda: self.now, monotonic=lambda: self.now)
-        return HeldLedger(ledger, self.world.clock)  # type: ignore[return-value]
-
-    def manager(self, **options: Any) -> JobManager:
-        return self.world.manager(ledger=self.ledger(), **options)
-
-    async def stop(self, jobs: JobManager) -> None:
-        """As SIGSTOP does it: no sign of life any more."""
-        lookout = jobs._rooms.lookout
-        await lookout.aclose()
-        self.now += LEASE + 1.0
-
-    def go_on(self, jobs: JobManager) -> None:
-        """As SIGCONT does it."""
-        jobs._rooms.lookout.start()
-
-
-async def state(job: Job, wanted: JobState) -> None:
-    """Until the job has been in a state."""
-    async for event in job.events():
-        if getattr(event, "state", None) is wanted:
-            return
 
 
 @virtual(faults=[SlowFault(endpoints=("queue",), delay=60.0)])

@@ -131,6 +131,7 @@ async def manager(venice: VeniceClient, ledger: Ledger, requests: list[VideoRequ
         assert_type(video.path, Path)
         assert_type((video.size, video.sha256, video.cost_usd), tuple[int, str, Decimal | None])
         assert_type((job.id, job.key, job.state, job.queue_id), tuple[str, str, JobState, str | None])
+        assert_type(job.request, VideoRequest)
         async for done in jobs.as_completed(requests):
             assert_type(done, Job)
         async for event in job.events():
@@ -139,6 +140,7 @@ async def manager(venice: VeniceClient, ledger: Ledger, requests: list[VideoRequ
         async for event in jobs.events():
             assert_type(event, JobEvent)
         assert_type(jobs.unknown(), list[Job])
+        assert_type(await jobs.retry("scene-12", pay_again=True), Job)
         assert_type(jobs.get("scene-12"), Job | None)
         assert_type(jobs.totals, Totals)
         await job.cancel()

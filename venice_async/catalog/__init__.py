@@ -6,8 +6,8 @@ only the server can know (is the picture really a picture, is the text acceptabl
 
 from venice_async.catalog.catalog import Catalog, Review, refuse
 from venice_async.catalog.keeper import CatalogKeeper
-from venice_async.catalog.shape import shape_problems
+from venice_async.catalog.shape import path_problems, shape_problems
 from venice_async.catalog.snapshot import snapshot
 from venice_async.errors.problems import Problem
 
-__all__ = ["Catalog", "CatalogKeeper", "Problem", "Review", "refuse", "shape_problems", "snapshot"]
+__all__ = ["Catalog", "CatalogKeeper", "Problem", "Review", "path_problems", "refuse", "shape_problems", "snapshot"]

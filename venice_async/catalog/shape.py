@@ -80,11 +80,18 @@ def is_positive(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
+def path_problems(request: VideoRequest) -> tuple[Problem, ...]:
+    """Texts in media fields that are no URLs, such as paths: no server can fetch them, and they are never opened."""
+    message = "must be an http(s) or data: URL; give a local file as MediaFile.from_path(...)."
+    return tuple(
+        Problem(field=name, message=message)
+        for name, media in media_of(request)
+        if not isinstance(media, MediaFile) and not media.lower().startswith(("https://", "http://", "data:"))
+    )
+
+
 def _media(request: VideoRequest) -> Iterator[Problem]:
-    for name, media in media_of(request):
-        if not isinstance(media, MediaFile) and not media.lower().startswith(("https://", "http://", "data:")):
-            message = "must be an http(s) or data: URL; give a local file as MediaFile.from_path(...)."
-            yield Problem(field=name, message=message)
+    yield from path_problems(request)
     for name in ("image_url", "end_image_url", "audio_url", "video_url"):
         if not isinstance(getattr(request, name), str | MediaFile | None):
             yield Problem(field=name, message="must be a URL or a MediaFile.")

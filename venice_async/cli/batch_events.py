@@ -16,7 +16,16 @@ from attrs import define, field
 
 from venice_async.cli.terminal import Terminal, error_document
 from venice_async.errors import ConfigurationError
-from venice_async.jobs import JobDelayed, JobEvent, JobPolled, JobProgress, JobRecord, JobState, JobStateChanged
+from venice_async.jobs import (
+    JobDelayed,
+    JobEvent,
+    JobPolled,
+    JobProgress,
+    JobRecord,
+    JobState,
+    JobStateChanged,
+    JobWarning,
+)
 from venice_async.manager import JobManager
 from venice_async.manager.events import EventStream
 from venice_async.manager.job import RESTING
@@ -30,7 +39,6 @@ _LAST_WORDS = 2.0
 """Real seconds that a command has to end when it is asked to."""
 _STEP = 1 / 20
 """The part of a video that must have come in until its progress is written again."""
-_SECRETS = ("VENICE_API_KEY",)
 
 
 class Told(Protocol):
@@ -116,7 +124,13 @@ class EventFile:
 
 def event_document(event: JobEvent) -> dict[str, Any]:
     """An event as JSON. Seconds are Unix time; nothing in it is secret."""
-    about = {"at": event.at, "event": _WORDS[type(event)], "key": event.key, "job": event.job_id, "model": event.model}
+    about = {
+        "at": event.at,
+        "event": _WORDS.get(type(event), "event"),
+        "key": event.key,
+        "job": event.job_id,
+        "model": event.model,
+    }
     match event:
         case JobStateChanged():
             facts: dict[str, Any] = {
@@ -134,6 +148,8 @@ def event_document(event: JobEvent) -> dict[str, Any]:
             facts = {"received": event.received, "total": event.total}
         case JobDelayed():
             facts = {"delay": event.delay, "error": error_document(event.error)}
+        case JobWarning():
+            facts = {"warning": event.warning}
         case _:
             facts = {}
     return about | facts
@@ -144,7 +160,7 @@ _WORDS: Mapping[type[JobEvent], str] = {
     JobPolled: "polled",
     JobProgress: "progress",
     JobDelayed: "delayed",
-    JobEvent: "event",
+    JobWarning: "warning",
 }
 
 
@@ -237,9 +253,13 @@ def environment(record: JobRecord) -> dict[str, str]:
         "CHARGE": record.charge.value,
         "QUEUE_ID": record.queue_id,
     }
-    inherited = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    inherited = {name: value for name, value in os.environ.items() if not _is_secret(name)}
     told = {f"VENICE_JOB_{name}": "" if value is None else str(value) for name, value in facts.items()}
     return inherited | {name: value.replace("\0", "") for name, value in told.items()}
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith("VENICE_") and "KEY" in name
 
 
 def command_of(text: str) -> list[str]:

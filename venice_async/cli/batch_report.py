@@ -110,6 +110,11 @@ def show_end(
     left = [record for record in records if record.state is not JobState.COMPLETED]
     terminal.tell(_document(records, plan, troubles, page))
     _tell_gone(records, terminal)
+    _list(
+        terminal,
+        "Look at these: each may stand in for a video that was silently refused.",
+        [clean(f"{near(record.output)}: {record.warning}", limit=400) for record in records if record.warning],
+    )
     _tell_left(left, ledger, terminal, again=again)
     for message, times in Counter(with_advice(error) for error in troubles.values()).most_common(LISTED):
         terminal.note(f"{times} not taken on: {message}")

@@ -85,4 +85,5 @@ async def interruptible(terminal: Terminal, ledger: Path, server: ServerOptions)
         terminal.note(
             f"Stopped. What was sent is being made and stays paid; to bring it home: {resume_command(ledger, server)}"
         )
+        terminal.note("A paid call that was cut off is of unknown outcome: venice-async unknown")
         raise

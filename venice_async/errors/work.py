@@ -51,7 +51,7 @@ class JobCancelledError(JobError):
 class JobHeldError(JobError):
     """The job waits for a person: `reason` says for what, `problem` is the error that stopped it."""
 
-    advice = "Then let it go on: `jobs.release(job)` or `venice-async release`."
+    advice = "When the cause is gone, let it go on: `jobs.release(job)` or `venice-async release`."
     reason: str = ""
     problem: VeniceError | None = None
 

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from venice_async.jobs import ACTIVE, JobRecord, PaidAnswer
 from venice_async.ledger import rows
-from venice_async.ledger.owner_file import OwnerFile
+from venice_async.ledger.owner_file import OwnerFile, escaped
 
 LEASE = 30.0
 """Real seconds after which an owner that gave no sign of life may be taken for dead."""
@@ -169,7 +169,7 @@ class Leases:
             if not owner.file.exists():
                 self.forget(connection, owner.token)
         known = {owner.file for owner in others} | {self._file.path if self._file is not None else None}
-        for path in self._path.parent.glob(f"{_escaped(self._path.name)}.owner-*"):
+        for path in self._path.parent.glob(f"{escaped(self._path.name)}.owner-*"):
             if path not in known and _OWNER_FILE.fullmatch(path.name):
                 yield from self._inherit(path, lapsed=True)
 
@@ -224,7 +224,3 @@ class Leases:
 
     def _now(self) -> tuple[float, float]:
         return self._monotonic(), self._wall()
-
-
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)

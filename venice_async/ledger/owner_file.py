@@ -8,6 +8,7 @@ that a paid answer can still be written there when the disk is full.
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import threading
@@ -136,6 +137,19 @@ class OwnerFile:
         while data:
             data = data[os.write(self._handle, data) :]
         _sync(self._handle)
+
+
+def kept_beside(ledger: Path) -> Iterator[OwnerFile]:
+    """The owner files beside a ledger's place whose owners are dead, each locked until it is closed."""
+    for path in sorted(ledger.parent.glob(f"{escaped(ledger.name)}.owner-*")):
+        with contextlib.suppress(FileNotFoundError):
+            if (file := OwnerFile.inherit(path, lapsed=True)) is not None:
+                yield file
+
+
+def escaped(name: str) -> str:
+    """A file name for a glob that means just that name."""
+    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def _try_lock(handle: int) -> bool:

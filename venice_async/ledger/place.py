@@ -7,7 +7,8 @@ from pathlib import Path
 from attrs import frozen
 
 from venice_async.disk import sync_folder
-from venice_async.errors import LedgerError
+from venice_async.errors import Charge, LedgerError
+from venice_async.ledger.owner_file import kept_beside
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
@@ -47,6 +48,7 @@ def found_or_made(path: Path) -> Place:
         folder = _folder(path.parent)
         place = folder / path.name
         if not os.path.lexists(place):
+            _check_nothing_kept(place)
             _make(place)
         found = place.lstat()
     except OSError as error:
@@ -55,6 +57,21 @@ def found_or_made(path: Path) -> Place:
         _check_ours_alone(path, found)
         return Place(path=place, device=found.st_dev, inode=found.st_ino)
     raise LedgerError(f"The ledger {path} cannot be opened: {reason}.")
+
+
+def _check_nothing_kept(place: Path) -> None:
+    """A new ledger in the place of one that is gone would pay again for what an answer beside it proves to be paid."""
+    for file in kept_beside(place):
+        answers = file.kept()
+        file.close()
+        if answers:
+            ids = ", ".join(repr(answer.queue_id) for answer in answers)
+            raise LedgerError(
+                f"The ledger {place} is gone, and {file.path.name} beside it keeps what it could not record: the "
+                f"server took jobs under {ids}.",
+                charge=Charge.CHARGED,
+                advice="Put the ledger back, or use another one; delete that file once you have noted these names.",
+            )
 
 
 def _folder(folder: Path) -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from venice_async.errors import Charge, InvalidRequestError
-from venice_async.jobs import JobRecord, JobState
+from venice_async.errors import Charge, InvalidRequestError, JobError
+from venice_async.jobs import JobRecord, JobState, error_text
 from venice_async.ledger import Ledger
 from venice_async.ledger.protocol import REPLACEABLE
 from venice_async.models import SeedanceConsent
@@ -67,19 +67,30 @@ def decided(
     a `queue_id` without ADOPT).
     """
     choice = _choice(resolution)
-    if record.state is not JobState.UNKNOWN:
+    mistaken = record.adopted and record.held_for == "queue_id"  # what was adopted is not known at the server
+    if record.state is not JobState.UNKNOWN and not mistaken:
         raise _refusal(f"Job {record.key!r} is {record.state.value}: only one that is unknown can be resolved.")
     if (choice is Resolution.ADOPT) is (queue_id is None):
         raise _refusal("To adopt a job, and only then, a queue_id is needed.")
-    facts = {"decision": _noted(record, choice.value, now), "error": None, **_OUTCOMES[choice]}
+    facts = {"decision": _noted(record, choice.value, now), "error": None, "held_for": None, **_OUTCOMES[choice]}
     match choice:
         case Resolution.ADOPT:
+            _check_queue_id(queue_id or "")
             facts |= {"queue_id": queue_id, "download_url": download_url, "queued_at": record.queueing_at or now}
         case Resolution.RESUBMIT:
-            facts["doubtful_usd"] = (record.doubtful_usd or Decimal(0)) + (record.price_usd or Decimal(0))
+            doubtful = (record.doubtful_usd or Decimal(0)) + (record.price_usd or Decimal(0))
+            facts |= {"doubtful_usd": doubtful, "queue_id": None, "download_url": None}
         case _:
-            facts["finished_at"] = now
+            words = "it was not taken" if choice is Resolution.NOT_CHARGED else "it was charged, and is lost"
+            settled = JobError(f"A person decided: {words}.", job_id=record.id, charge=facts["charge"])
+            facts |= {"finished_at": now, "error": error_text(settled), "queue_id": None}
     return facts
+
+
+def _check_queue_id(text: str) -> None:
+    """A slip of the pen, found before the evidence is overwritten: what the server gives is one printable word."""
+    if not text.isascii() or not text.isprintable() or not text or " " in text or len(text) > 200:
+        raise _refusal("A queue_id is one word of at most 200 printable characters.")
 
 
 _OUTCOMES: dict[Resolution, dict[str, Any]] = {

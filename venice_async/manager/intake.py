@@ -1,12 +1,13 @@
 """From a request to a record that may be kept: checked, priced, with a place on disk and in the budget."""
 
+import asyncio
 import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from venice_async.catalog import Catalog, CatalogKeeper, refuse
+from venice_async.catalog import Catalog, CatalogKeeper, path_problems, refuse
 from venice_async.client import VeniceClient
 from venice_async.disk import DiskPool
 from venice_async.errors import InvalidRequestError, VeniceError
@@ -31,6 +32,8 @@ class Intake:
         self._pool = pool
         self._prices = PriceList(client)
         self._keeper = CatalogKeeper(client.models, clock=client.clock)
+        # A thousand requests that come at once are looked at a few per turn of the loop, so that it stays awake.
+        self._door = asyncio.Semaphore(_AT_ONCE)
 
     async def catalog(self) -> Catalog:
         """The models on offer, at most an hour old."""
@@ -46,8 +49,8 @@ class Intake:
         """
         self._client.check_credential()
         _check_key(key)
-        if check:
-            await self._check(request)
+        async with self._door:
+            await self._check(request, all_rules=check)
         job_id, now, place = secrets.token_hex(8), self._client.clock.wall(), ""
         if delivery is Delivery.DISK:
             name = output or self._places.name(key=key, model=request.model, job_id=job_id, at=now)
@@ -68,9 +71,12 @@ class Intake:
     async def _stored(self, request: VideoRequest) -> str:
         return await self._pool.run(request_to_text, request) if is_bulky(request) else request_to_text(request)
 
-    async def _check(self, request: VideoRequest) -> None:
-        review = await self._keeper.review(request)
-        refuse((*review.problems, *await check_media(request, executor=self._pool.executor)))
+    async def _check(self, request: VideoRequest, *, all_rules: bool = True) -> None:
+        if all_rules:
+            review = await self._keeper.review(request)
+            refuse((*review.problems, *await check_media(request, executor=self._pool.executor)))
+        else:
+            refuse(path_problems(request))  # whatever else is sent anyway: a path is nothing that a server can fetch
 
     async def _price(self, request: VideoRequest, *, check: bool) -> Decimal | None:
         try:
@@ -89,7 +95,8 @@ class Intake:
         """Raises for many jobs at once, by key, what `prepare` and `claim` would raise for one. Claims nothing."""
         now = self._client.clock.wall()
         for key, request in new.items():
-            await self._check(request)
+            async with self._door:
+                await self._check(request)
             name = self._places.name(key=key, model=request.model, job_id=_ANY_ID, at=now)
             self._places.check(self._places.path(name))
         if self._budget.available_usd is not None:
@@ -119,6 +126,7 @@ class Intake:
             self._places.take(record)
 
 
+_AT_ONCE = 16
 _ANY_ID = "0" * 16
 """Stands for an id that is not made yet: with it in its name, a job stands in nobody's way."""
 

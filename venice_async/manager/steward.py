@@ -8,7 +8,7 @@ from typing import Any
 
 from venice_async.errors import BudgetExceededError, LedgerError, StaleRecordError, VeniceError
 from venice_async.governor import Governor, Kind
-from venice_async.jobs import ACTIVE, JobRecord, JobState, present_state
+from venice_async.jobs import ACTIVE, JobRecord, JobState, error_from_text, present_state
 from venice_async.ledger.protocol import News
 from venice_async.manager.budget import Budget
 from venice_async.manager.decisions import Resolution, consented, decided, released
@@ -197,7 +197,9 @@ class Steward:
             await self._decided(job, changes)
 
     async def _decided(self, job: Job, changes: dict[str, Any]) -> None:
-        await self._recorder.move(job.record, cap_usd=self._budget.cap_usd, **changes)
+        text = changes.pop("error", None)
+        error = None if text is None else error_from_text(text)
+        await self._recorder.move(job.record, error, cap_usd=self._budget.cap_usd, **changes)
         self._enter(job)
 
     async def hold(self, jobs: Iterable[Job], reason: str, error: VeniceError) -> None:

@@ -16,7 +16,7 @@ def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...]:
 
 def given_fields(value: Any) -> dict[str, Any]:
     """The fields of a request value that were given: None and empty ones are left out."""
-    pairs = [(name, getattr(value, name)) for name in _names(type(value))]
+    pairs = [(name, getattr(value, name)) for name in _names(value.__class__)]
     return {name: item for name, item in pairs if item is not None and item not in ((), {})}
 
 

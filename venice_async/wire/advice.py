@@ -2,9 +2,11 @@
 
 from venice_async.errors import (
     AuthenticationError,
+    BadRequestError,
     ContentRejectedError,
     GoneError,
     NotFoundError,
+    PermissionDeniedError,
     VeniceError,
 )
 
@@ -19,6 +21,10 @@ def advice_on(endpoint: str, error: VeniceError) -> str:
             return _after_rejection(error)
         case NotFoundError() | GoneError() if endpoint in _DELIVERY:
             return f"The server keeps a video for 24 hours, or until it is deleted. {_ANEW}"
+        case BadRequestError() if endpoint == "retrieve":
+            return "Where it means the queue_id, the server keeps one for 24 hours: look at the account's usage."
+        case PermissionDeniedError() if endpoint in _DELIVERY:
+            return "Check the key, and the network that this is asked from; to ask again is free."
         case NotFoundError() if endpoint not in {"queue", "quote"}:
             return "Check base_url: it ends in /api/v1."
         case GoneError() if error.successor:

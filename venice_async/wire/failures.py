@@ -35,6 +35,7 @@ from venice_async.errors import (
 )
 from venice_async.limits.headers import RateHeaders
 from venice_async.wire.advice import advice_on
+from venice_async.wire.complaints import complaints
 from venice_async.wire.exchange import ReplyHead
 from venice_async.wire.text import clean, clean_lines, parse_json
 
@@ -93,6 +94,8 @@ def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceE
         else f"The server answered {endpoint} with {status}."
     )
     if status == 400:
+        told = "; ".join(complaints(fields.get("details"), fields.get("issues")))
+        message = f"{message.rstrip('.')} ({told})." if told else message
         return BadRequestError(message, **facts, details=_details(fields), issues=_issues(fields))
     if status == 402:
         return PaymentRequiredError(message, **facts, payment=_payment(head, fields))

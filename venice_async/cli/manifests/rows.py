@@ -12,13 +12,20 @@ from venice_async.catalog import Problem
 from venice_async.cli.manifests.entries import Entries, Entry, Mistake
 from venice_async.cli.request_files import ReadRequest, read_request
 from venice_async.errors import InvalidRequestError
-from venice_async.models import Media, MediaFile, VideoRequest
+from venice_async.models import MediaFile, VideoRequest
 from venice_async.naming import slug
 from venice_async.wire.calls import media_of
 from venice_async.wire.stored import request_to_text
 
 MAX_KEY = 200
 """Characters of a key."""
+
+_TEXTS = (
+    "model", "prompt", "duration", "negative_prompt", "aspect_ratio", "resolution", "voice_id",
+    "omni_reference_task_type", "bitrate_mode", "anon_user_id",
+)  # fmt: skip
+_PLAIN = frozenset({*_TEXTS, "upscale_factor", "input_height", "reference_video_seconds", "audio"})
+"""A row of these alone has no media, and most rows are such."""
 
 
 @frozen(kw_only=True)
@@ -33,7 +40,7 @@ class Row:
     key: str
     request: VideoRequest
     output: str
-    has_media: bool = False
+    has_media: bool = True
     own: frozenset[str] = field(default=frozenset(), repr=False)
     problems: tuple[Problem, ...] = ()
 
@@ -104,18 +111,24 @@ class _Rows:
         fields = {**(self.entries.defaults.fields if self.entries.defaults else {}), **entry.fields}
         key, output = fields.pop("key", None), fields.pop("output", None)
         read = read_request(fields, folder=self.folder)
-        media = media_of(read.request)
-        problems = [*self._named(read), *self._abroad(media), *_type_problems(read.request), *_output_problems(output), *_key_problems(key)]
+        has_media = not fields.keys() <= _PLAIN
+        problems = [
+            *self._named(read),
+            *(self._abroad(read.request) if has_media else ()),
+            *_type_problems(read.request),
+            *_output_problems(output),
+            *_key_problems(key),
+        ]
         if isinstance(key, str) or not problems:
             key, doubled = self._key(key, read.request, entry.place)
-            problems += doubled or self._same_place(output or f"{slug(key)}.mp4", entry.place)
-        key = key if isinstance(key, str) else ""
+            output = output or f"{slug(key)}.mp4"
+            problems += doubled or self._same_place(output, entry.place)
         row = Row(
             place=entry.place,
-            key=key,
+            key=key if isinstance(key, str) else "",
             request=read.request,
-            output=output if output and isinstance(output, str) else f"{slug(key)}.mp4",
-            has_media=bool(media or read.request.extra),
+            output=str(output),
+            has_media=has_media,
             own=frozenset(entry.fields),
             problems=tuple(problems),
         )
@@ -141,8 +154,8 @@ class _Rows:
         first = self._keys.setdefault(key, place)
         return key, [] if first is place else [Problem(field="key", message=f"{key[:60]!r} is that of {first} too.")]
 
-    def _abroad(self, media: Iterable[tuple[str, Media]]) -> Iterable[Problem]:
-        for name, medium in media:
+    def _abroad(self, request: VideoRequest) -> Iterable[Problem]:
+        for name, medium in media_of(request):
             if isinstance(medium, MediaFile) and medium.path is not None and not self._is_ours(medium.path):
                 message = f"the file lies outside {self.folder.resolve()}; allow its folder with --allow-path."
                 yield Problem(field=name, message=message)
@@ -161,12 +174,6 @@ def _line(mistake: Mistake) -> int:
     return int(number) if number.isdigit() else 0
 
 
-_TEXTS = (
-    "model", "prompt", "duration", "negative_prompt", "aspect_ratio", "resolution", "voice_id",
-    "omni_reference_task_type", "bitrate_mode", "anon_user_id",
-)  # fmt: skip
-
-
 def _type_problems(request: VideoRequest) -> Iterable[Problem]:
     """Values of another kind than their fields take: a price could not even be asked for with them."""
     for name in _TEXTS:
@@ -176,10 +183,11 @@ def _type_problems(request: VideoRequest) -> Iterable[Problem]:
         value = getattr(request, name)
         if isinstance(value, bool) or not isinstance(value, int | None):
             yield Problem(field=name, message="must be a whole number.")
-    seconds = request.reference_video_seconds
+    seconds: Any = request.reference_video_seconds
     if isinstance(seconds, bool) or not isinstance(seconds, int | float | None):
         yield Problem(field="reference_video_seconds", message="must be a number.")
-    if not isinstance(request.audio, bool | None):
+    audio: Any = request.audio
+    if not isinstance(audio, bool | None):
         yield Problem(field="audio", message="must be true or false.")
 
 
