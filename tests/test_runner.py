@@ -50,6 +50,7 @@ class Bench:
             recorder=recorder,
             recovery=self.recovery,
             transfers=transfers,
+            disk=self.disk,
             rng=random.Random(1),
         )
 

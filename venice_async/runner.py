@@ -14,6 +14,7 @@ from attrs import frozen
 
 from venice_async.bodies import VideoBody
 from venice_async.client import VeniceClient
+from venice_async.disk import DiskPool
 from venice_async.errors import (
     Charge,
     LedgerError,
@@ -25,7 +26,7 @@ from venice_async.errors import (
 )
 from venice_async.governor import Ticket
 from venice_async.jobs import MOVES, Cleanup, JobDelayed, JobPolled, JobRecord, JobState, PaidAnswer
-from venice_async.models import Processing, QueuedVideo
+from venice_async.models import Processing, QueuedVideo, VideoRequest
 from venice_async.recorder import Recorder
 from venice_async.recovery import NO_FILE, Recovery, lost
 from venice_async.transfers import Transfers
@@ -41,6 +42,7 @@ from venice_async.verdicts import (
     judge_transfer,
 )
 from venice_async.wire.stored import request_from_text
+from venice_async.wire.text import LONG
 
 
 class Step(enum.Enum):
@@ -80,12 +82,14 @@ class Runner:
         recorder: Recorder,
         recovery: Recovery,
         transfers: Transfers,
+        disk: DiskPool,
         rng: random.Random,
     ) -> None:
         self._client = client
         self._recorder = recorder
         self._recovery = recovery
         self._transfers = transfers
+        self._disk = disk
         self._rng = rng
         self._tries: dict[str, Tries] = {}
 
@@ -95,7 +99,7 @@ class Runner:
             self._client.governor.settle(ticket)
             raise StaleRecordError(f"Job {record.key!r} is {record.state.value}: no paid call is due.")
         try:
-            request = request_from_text(record.request)
+            request = await self._request(record)
             record = await self._recorder.move(
                 record, state=JobState.QUEUEING, attempt=record.attempt + 1, queueing_at=self._client.clock.wall()
             )
@@ -123,6 +127,11 @@ class Runner:
         if not doubted or verdict.state not in MOVES[JobState.UNKNOWN]:
             raise stale
         return await self._carry_out(current, verdict, failure)
+
+    async def _request(self, record: JobRecord) -> VideoRequest:
+        if len(record.request) > LONG:  # with media in it that were given as bytes
+            return await self._disk.run(request_from_text, record.request)
+        return request_from_text(record.request)
 
     async def _queued(self, record: JobRecord, queued: QueuedVideo) -> Outcome:
         """Record what was paid for: the queue_id cannot be asked for again, so no trouble with the ledger loses it."""

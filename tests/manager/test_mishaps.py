@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from harness import INLINE, PRIVATE, SIZE, World, video_request, virtual
-from manager.machines import state
 
+from manager.machines import state
 from venice_async.emulator.faults import ConsentFault, DropFault, SlowFault, Stage, StatusFault
 from venice_async.errors import InvalidRequestError, JobHeldError, UnknownOutcomeError
 from venice_async.jobs import Delivery, JobState
@@ -54,7 +54,7 @@ async def test_a_consent_is_not_swallowed_by_a_release(world: World) -> None:
             await job
         _, refused = await asyncio.gather(jobs.release(job), job.give_consent(YES), return_exceptions=True)
         assert isinstance(refused, InvalidRequestError)
-        assert job.request.consents is None
+        assert job.request.consent is None
         await job
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from harness import World, video_request, virtual
-from manager.machines import Flaky, Machine, healthy, state, writing
 
+from manager.machines import Flaky, Machine, healthy, state, writing
 from venice_async.errors import Charge, LedgerError, ManagerClosedError
 from venice_async.jobs import JobState
 

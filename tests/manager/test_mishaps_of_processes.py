@@ -5,8 +5,8 @@ from pathlib import Path
 import attrs
 import pytest
 from harness import World, video_request, virtual
-from manager.machines import Machine, state
 
+from manager.machines import Machine, state
 from venice_async.emulator.faults import RejectFault, SlowFault, StatusFault
 from venice_async.errors import ContentRejectedError, InvalidRequestError, StaleRecordError
 from venice_async.governor import Kind
@@ -69,16 +69,17 @@ async def test_a_late_answer_is_not_taken_for_a_job_that_a_retry_renamed(world: 
     }
 
 
-@virtual(faults=[SLOW_CALL, StatusFault(endpoints=("queue",), status=429, times=1)])
+@virtual(faults=[StatusFault(endpoints=("queue",), status=429, times=1)])
 async def test_a_late_refusal_settles_the_doubt(world: World) -> None:
     """Another process took the call for lost; who knows that it was refused says so, and the job goes on."""
     machine = Machine(world)
-    async with machine.manager() as ours:
+    far_away = world.client(transport=world.emulator.transport(world.clock, latency=60.0))
+    async with machine.manager(client=far_away) as ours:
         job = await ours.submit(video_request(), key="scene")
         await state(job, JobState.QUEUEING)
         await machine.stop(ours)
         async with machine.manager() as theirs:
-            assert theirs.unknown()
+            assert [each.key for each in theirs.unknown()] == ["scene"]
             machine.go_on(ours)
             await world.clock.sleep(500.0)
             assert job.state is JobState.COMPLETED
@@ -106,8 +107,8 @@ async def test_resuming_goes_on_with_known_jobs_of_who_is_gone(world: World) -> 
 async def test_no_paid_call_begins_but_for_a_job_that_waits_for_one(world: World) -> None:
     """Whoever thinks that it is his turn finds that the call was made already."""
     async with world.manager() as jobs:
+        jobs._pump.halt()
         job = await jobs.submit(video_request())
-        jobs._pump.leave(job)
         rooms, governor = jobs._rooms, world.client().governor
         await rooms._recorder.move(job.record, state=JobState.QUEUEING, attempt=1)
         with pytest.raises(StaleRecordError, match="no paid call is due"):

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 from harness import World, video_request, virtual
-from manager.machines import Machine, state
 
+from manager.machines import Machine, state
 from venice_async.emulator.faults import SlowFault
 from venice_async.errors import BudgetExceededError, StaleRecordError
 from venice_async.governor import Kind

@@ -1,5 +1,6 @@
 """What a live view shows, kept from the events alone: no terminal in here."""
 
+import itertools
 from collections import Counter, deque
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ class Line:
     job_id: str
     name: str
     model: str
+    order: int = 0
     state: JobState = JobState.PENDING
     since: float
     started: float | None = None
@@ -56,6 +58,9 @@ class Board:
     """Jobs that were at rest before, and count all the same."""
     took: deque[float] = field(factory=lambda: deque(maxlen=200))
     """Seconds of the latest jobs from being queued to being here."""
+    _counts: Counter[str] = field(factory=Counter, init=False)
+    _running: dict[str, Line] = field(factory=dict, init=False)
+    _waiting: dict[str, Line] = field(factory=dict, init=False)
 
     def take(self, event: JobEvent) -> Line:
         """Note what happened; gives the job's line."""
@@ -63,10 +68,24 @@ class Board:
         line = self.lines.get(event.job_id)
         if line is None:
             name = self.name_of(event.job_id)
-            line = Line(job_id=event.job_id, name=name, model=event.model, since=now)
+            line = Line(job_id=event.job_id, name=name, model=event.model, order=len(self.lines), since=now)
             self.lines[event.job_id] = line
+            self._sort(line, 1)
+        self._sort(line, -1)
         self._note(line, event, now)
+        self._sort(line, 1)
         return line
+
+    def _sort(self, line: Line, step: int) -> None:
+        """Put a line where its state belongs, or (-1) take it out: a picture must not cost a look at every job."""
+        self._counts[_GROUPS[line.state]] += step
+        if line.state in RESTING:
+            return
+        place = self._waiting if line.state is JobState.PENDING else self._running
+        if step > 0:
+            place[line.job_id] = line
+        else:
+            del place[line.job_id]
 
     def _note(self, line: Line, event: JobEvent, now: float) -> None:
         match event:
@@ -89,15 +108,13 @@ class Board:
 
     def active(self, *, at_most: int) -> list[Line]:
         """The lines to show, in the order of submission; where there are too many, those nearest to their end."""
-        going = [line for line in self.lines.values() if line.state not in RESTING]
-        if len(going) <= at_most:
-            return going
-        chosen = {line.job_id for line in sorted(going, key=lambda line: _NEARNESS[line.state])[:at_most]}
-        return [line for line in going if line.job_id in chosen]
+        running = sorted(self._running.values(), key=lambda line: (_NEARNESS[line.state], line.order))[:at_most]
+        waiting = itertools.islice(self._waiting.values(), at_most - len(running))
+        return sorted([*running, *waiting], key=lambda line: line.order)
 
     def counts(self) -> Counter[str]:
         """How many are done, running, waiting, failed, held, unknown and cancelled."""
-        return self.before + Counter(_GROUPS[line.state] for line in self.lines.values())
+        return self.before + self._counts
 
     def note_before(self, state: JobState) -> None:
         """A job that nothing will happen to: it came to rest earlier."""
@@ -105,12 +122,12 @@ class Board:
 
     def forecast(self, running: Estimate | None, *, queue_per_minute: float) -> Estimate | None:
         """Seconds until everything is done, what waits included; `running` is for the jobs that are queued."""
-        waiting = sum(line.state is JobState.PENDING for line in self.lines.values())
-        announced = [line.expected for line in self.lines.values() if line.expected] if waiting else []
+        waiting = len(self._waiting)
+        announced = [line.expected for line in self._running.values() if line.expected]
         return forecast(running, usual(self.took, announced), waiting=waiting, queue_per_minute=queue_per_minute)
 
 
-_NEARNESS = {JobState.DOWNLOADING: 0, JobState.QUEUED: 1, JobState.QUEUEING: 2, JobState.PENDING: 3}
+_NEARNESS = {JobState.DOWNLOADING: 0, JobState.QUEUED: 1, JobState.QUEUEING: 2}
 _GROUPS = {
     JobState.PENDING: "waiting",
     JobState.QUEUEING: "running",

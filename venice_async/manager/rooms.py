@@ -87,7 +87,12 @@ class Rooms:
             max_size=max_video_size,
         )
         self._runner = Runner(
-            client=client, recorder=self._recorder, recovery=self._recovery, transfers=transfers, rng=rng
+            client=client,
+            recorder=self._recorder,
+            recovery=self._recovery,
+            transfers=transfers,
+            disk=self.disk,
+            rng=rng,
         )
         self.pump = self._pump(downloads, on_broken=self._broke)
         self.steward = self._steward()
