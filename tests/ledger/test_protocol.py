@@ -90,3 +90,15 @@ def test_errors_say_which_job_and_what_of_the_money() -> None:
         "A paid answer could not be kept: the owner file is full. It was charged. "
         "The server took the job under the queue_id 'q-7': keep it, no file does."
     )
+
+
+@pytest.mark.parametrize("state", sorted(JobState, key=lambda state: state.value))
+def test_a_paid_call_begins_only_from_pending(state: JobState) -> None:
+    """Whoever would count another attempt from anywhere else would pay again."""
+    record = job_record(state=state, attempt=1)
+    changes = {"state": JobState.QUEUEING, "attempt": 2}
+    if state is JobState.PENDING:
+        assert moved(record, changes).attempt == 2
+        return
+    with pytest.raises(LedgerError):
+        moved(record, changes)

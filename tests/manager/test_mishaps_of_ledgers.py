@@ -43,8 +43,11 @@ async def test_who_awaits_under_a_ledger_that_is_gone_is_told_and_it_heals(world
             await waiting
         assert told.value.charge is Charge.CHARGED
         away.rename(file)
+        await machine.pass_time(3)
+        waiting = asyncio.ensure_future(job)
         await machine.pass_time(120)
-        assert (job.state, job.error) == (JobState.COMPLETED, None)
+        assert waiting.done()
+        assert (await waiting).key == "scene"
 
 
 @virtual()

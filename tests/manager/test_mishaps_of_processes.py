@@ -1,5 +1,6 @@
 """Processes that meet at a bad moment: one is stopped, one decides, and one has a request in flight."""
 
+import asyncio
 from pathlib import Path
 
 import attrs
@@ -159,8 +160,11 @@ async def test_the_stream_of_another_process_s_job_is_refused_at_once(world: Wor
         await world.clock.sleep(3.0)
         same = theirs.get("scene")
         assert same is not None
+        opening = asyncio.create_task(same.open_stream().__aenter__())
+        await world.clock.sleep(1.0)
+        assert opening.done()
         with pytest.raises(InvalidRequestError, match="Another process works on job 'scene'"):
-            await same.open_stream().__aenter__()
+            await opening
 
 
 @virtual(execution_time=lambda *_: 1.0, faults=[SlowFault(endpoints=("retrieve",), pace=100.0)])
