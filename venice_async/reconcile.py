@@ -9,6 +9,7 @@ import enum
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from attrs import frozen
 
@@ -258,8 +259,14 @@ def _perhaps_charged(record: JobRecord) -> bool:
 
 
 def _told(row: ChargeRow) -> str:
-    amount = "an amount not told in dollars" if row.amount_usd is None else f"${row.amount_usd}"
+    amount = "an amount not told in dollars" if row.amount_usd is None else f"${_cents(row.amount_usd)}"
     return f"{amount} for {row.model or row.sku or 'something without a name'} at {_instant(row.at)}"
+
+
+def _cents(usd: Decimal) -> Decimal:
+    """With two decimals at least."""
+    exponent = usd.normalize().as_tuple().exponent
+    return usd.quantize(Decimal("0.01")) if isinstance(exponent, int) and exponent > -2 else usd
 
 
 def _list(rows: Sequence[ChargeRow]) -> str:

@@ -17,7 +17,7 @@ from venice_async.emulator import Emulator, RejectFault
 from venice_async.jobs import JobState
 
 from .conftest import SCALE, Command, Ran, clean_environment
-from .ledger_files import kept
+from .ledger_files import keep, kept, record
 
 pytestmark = pytest.mark.anyio
 
@@ -83,13 +83,13 @@ async def test_killed_twice_it_pays_once_for_each_and_brings_all_home(
 
 async def _answered(venice: Command, emulator: Emulator, folder: Path, manifest: str, ran: Ran) -> Ran:
     """What a person does about jobs of unknown outcome, who can see the account."""
-    unknown = [record for record in (await kept(folder / LEDGER)).values() if record.state is JobState.UNKNOWN]
-    for record in unknown:
-        assert f"venice-async show {record.key}" in ran.err
-        prompt = json.loads(record.request)["prompt"]
+    unknown = [one for one in (await kept(folder / LEDGER)).values() if one.state is JobState.UNKNOWN]
+    for doubtful in unknown:
+        assert f"venice-async show {doubtful.key}" in ran.err
+        prompt = json.loads(doubtful.request)["prompt"]
         taken = [job.queue_id for job in emulator.jobs if job.prompt == prompt]
         answer = ("--queue-id", taken[0]) if taken else ("--resubmit", "--yes")
-        assert (await venice("resolve", record.key, *answer)).code == 0
+        assert (await venice("resolve", doubtful.key, *answer)).code == 0
     return await venice("batch", manifest, *SCALED, "--yes") if unknown else ran
 
 
@@ -200,6 +200,28 @@ async def test_a_changed_row_is_named_and_not_paid(venice: Command, emulator: Em
     assert len(emulator.charges) == 2
 
 
+async def test_what_was_not_sent_yet_is_in_the_price(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """Whoever opens the ledger pays for it: a leftover, a row, and one whose row says something else now."""
+    await keep(tmp_path / LEDGER, record("other", tmp_path), record("h", tmp_path))
+    manifest = write(tmp_path, {"key": "a", "prompt": "One"}, {"key": "h", "prompt": "Edited"})
+    ran = await venice("batch", manifest, *SCALED, "--dry-run")
+    assert ran.out.splitlines()[-1] == "To be paid: $1.17. Nothing was sent."
+    assert (
+        "2 jobs of this ledger were not sent yet and go on as well: $0.78 "
+        "(one with an earlier request than its row: h)." in ran.err
+    )
+    assert "shots.jsonl:3: h (not sent yet: it is made and paid with its earlier request)" in ran.err
+    document = (await venice("batch", manifest, *SCALED, "--dry-run", "--json")).json
+    assert (document["price_usd"], document["new_usd"], document["unsent_usd"]) == (1.17, 0.39, 0.78)
+    assert [job["key"] for job in document["unsent"]] == ["other", "h"]
+    dear = await venice("batch", manifest, *SCALED, "--budget", "1.16")
+    assert (dear.code, len(emulator.charges)) == (1, 0)
+    manifest = write(tmp_path, {"key": "h", "prompt": "About h"})
+    assert (await venice("batch", manifest, *SCALED, "--budget", "0.77")).code == 1
+    assert not emulator.charges
+    assert (await venice("batch", manifest, *SCALED, "--budget", "0.78")).code == 0
+
+
 async def test_what_failed_is_told_and_made_again_by_retry_alone(
     venice: Command, emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -208,7 +230,9 @@ async def test_what_failed_is_told_and_made_again_by_retry_alone(
     for _ in range(2):
         ran = await venice("batch", manifest, *SCALED, "--yes")
         assert ran.code == 1
-        assert "venice-async retry 'bad one'" in ran.err
+        assert "bad one: " in ran.err
+        assert "Correct its row and give it another key" in ran.err
+        assert "venice-async retry" not in ran.err
     assert len([request for request in emulator.requests if request.endpoint == "queue"]) == 2
     emulator.faults.clear()
     assert (await venice("retry", "bad one", "--yes")).code == 0
@@ -246,8 +270,9 @@ async def test_files_that_were_moved_away_are_told(venice: Command, emulator: Em
     await venice("batch", manifest, *SCALED, "--yes")
     (tmp_path / "videos" / "shot-00.mp4").unlink()
     ran = await venice("batch", manifest, *SCALED, "--yes")
-    assert ran.code == 0
+    assert ran.code == 1
     assert "their files are not there any more:\n  videos/shot-00.mp4" in ran.err
+    assert "To make one anew, and pay for it again, give its row another key." in ran.err
     assert len(emulator.charges) == 1
 
 

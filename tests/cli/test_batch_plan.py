@@ -1,6 +1,7 @@
 """What a batch would do, before anything is paid."""
 
 import asyncio
+import io
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venice_async.catalog import snapshot
+from venice_async.cli.batch import BatchOrder, _agreed
 from venice_async.cli.batch_plan import Plan, Planned, Standing, _Checks, standing_of
 from venice_async.cli.manifests.entries import Entries
 from venice_async.cli.manifests.rows import Row, rows_of
+from venice_async.cli.options import ServerOptions
+from venice_async.cli.terminal import Terminal
+from venice_async.cli.unsent import Unsent
 from venice_async.errors import BudgetExceededError
 from venice_async.jobs import JobRecord, JobState
 from venice_async.models import SeedanceConsent, VideoRequest
 from venice_async.wire.stored import request_from_text, request_to_text
+
+from .ledger_files import record
 
 REQUEST = VideoRequest(model="m", prompt="sea", duration="5s")
 ROW = Row(place="m:1", key="sea", request=REQUEST, output="sea.mp4")
@@ -61,6 +68,46 @@ def test_the_budget_has_room_for_all_or_for_none() -> None:
     with pytest.raises(BudgetExceededError, match="not known"):
         Plan(rows=[Planned(row=ROW, standing=Standing.NEW)]).check_budget(Decimal(9))
     Plan(rows=[Planned(row=ROW, standing=Standing.DONE)]).check_budget(Decimal(0))
+
+
+class Silent(Terminal):
+    """A terminal at which nobody says yes; it keeps the question."""
+
+    def __init__(self) -> None:
+        super().__init__(out=io.StringIO(), err=io.StringIO())
+        self.asked = ""
+
+    @property
+    def can_ask(self) -> bool:
+        return True
+
+    def ask(self, question: str) -> bool:
+        self.asked = question
+        return False
+
+
+@pytest.mark.parametrize(
+    ("new", "unsent", "budget", "question"),
+    [
+        (1, 0, None, "Pay $0.50 for 1 video?"),
+        (2, 1, None, "Pay $1.39 for 2 videos and 1 job of this ledger that was not sent yet?"),
+        (0, 1, None, "Pay $0.39 for 1 job of this ledger that was not sent yet?"),
+        (0, 0, None, ""),
+        (1, 1, Decimal(9), ""),
+    ],
+)
+def test_the_question_names_all_that_is_paid(
+    tmp_path: Path, new: int, unsent: int, budget: Decimal | None, question: str
+) -> None:
+    """A budget that it fits under is a yes, at a terminal too."""
+    rows = [Planned(row=ROW, standing=Standing.NEW, price_usd=Decimal("0.5"))] * new
+    waiting = Unsent(records=tuple(record(str(number), tmp_path) for number in range(unsent)))
+    order = BatchOrder(
+        manifest=tmp_path, output_dir=tmp_path, ledger=tmp_path, server=ServerOptions(), budget_usd=budget
+    )
+    person = Silent()
+    assert _agreed(Plan(rows=rows, unsent=waiting), order, person) is (not question)
+    assert person.asked == question
 
 
 FIELDS = [*(attribute.name for attribute in attrs.fields(VideoRequest)), "consents", "key", "output"]

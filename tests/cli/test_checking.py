@@ -44,6 +44,23 @@ async def test_all_problems_at_once(venice: Command, tmp_path: Path) -> None:
         assert f"Did you mean {meant}?" in ran.out
 
 
+async def test_a_name_that_is_no_field_is_a_problem(venice: Command, tmp_path: Path) -> None:
+    """Told with the nearest name, as a batch does; in `extra` it is sent."""
+    ran = await venice("check", written(tmp_path, {**GOOD, "camera": "x"}), "--offline")
+    assert ran.code == 1
+    assert ran.out.startswith("camera: is no field of a request; put it into extra to send it all the same.")
+    ran = await venice("check", written(tmp_path, {**GOOD, "seed": 7}))
+    assert (ran.code, ran.out.count("\n")) == (1, 1)
+    assert (await venice("check", written(tmp_path, {**GOOD, "extra": {"seed": 7}}))).code == 0
+
+
+async def test_a_misspelt_model_offline(venice: Command, tmp_path: Path) -> None:
+    """One that is nearly that of the old catalogue is rather a slip than new."""
+    ran = await venice("check", written(tmp_path, {**GOOD, "model": "wan-2.6-text-to-vidoe"}), "--offline")
+    assert (ran.code, "Did you mean 'wan-2.6-text-to-video'?" in ran.out) == (1, True)
+    assert "Nothing is wrong" not in ran.out
+
+
 async def test_as_json(venice: Command, tmp_path: Path) -> None:
     """One document with the problems as values."""
     ran = await venice("check", written(tmp_path, BAD), "--json")
@@ -65,7 +82,7 @@ async def test_local_files_are_looked_at(venice: Command, tmp_path: Path) -> Non
 
 async def test_what_json_cannot_hold(venice: Command, tmp_path: Path) -> None:
     """A request file may say NaN; no server would understand it."""
-    ran = await venice("check", written(tmp_path, {**GOOD, "seed": float("nan")}))
+    ran = await venice("check", written(tmp_path, {**GOOD, "extra": {"seed": float("nan")}}))
     assert ran.code == 1
     assert ran.out.startswith("request: ")
 

@@ -170,7 +170,7 @@ async def test_generate_without_a_terminal_says_how_to_go_on(
     assert "face waits for consent: venice-async consent face\n" in ran.err
     assert (await venice("consent", "face", "--i-have-read", "emulator-1", *FLAGS)).code == 0
     assert not emulator.charges
-    ran = await venice("resume", "--time-scale", f"{SCALE:g}")
+    ran = await venice("resume", "--yes", "--time-scale", f"{SCALE:g}")
     assert (ran.code, len(emulator.charges), (tmp_path / "face.mp4").is_file()) == (0, 1, True)
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from venice_async.cli.generate import request_of
+from venice_async.cli.generate import _question, request_of
 from venice_async.cli.options import RequestOptions
+from venice_async.cli.unsent import Unsent
 from venice_async.emulator import Emulator, RejectFault
 from venice_async.jobs import JobState
 from venice_async.manager import JobManager
@@ -90,6 +91,44 @@ async def test_a_script_must_approve_the_price(venice: Command, emulator: Emulat
     assert ran.code == 2
     assert "--yes" in ran.err
     assert not emulator.requests
+
+
+async def test_what_else_is_paid_is_said(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """Another job of the ledger that was not sent yet; the budget looks at both, before anything is sent."""
+    await keep(tmp_path / "venice-jobs.sqlite3", record("other", tmp_path))
+    ran = await venice("generate", FAST, "A lighthouse", *GOOD, "--budget", "0.77")
+    assert (ran.code, len(emulator.charges)) == (1, 0)
+    assert "1 job of this ledger was not sent yet and goes on as well: $0.39." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("known", "others", "question"),
+    [
+        (None, 0, "Pay $0.50 for this video?"),
+        (None, 2, "Pay $1.28 for this video and 2 jobs of this ledger that were not sent yet?"),
+        (JobState.PENDING, 0, "Pay $0.50 for this video?"),
+        (JobState.QUEUED, 0, None),
+        (JobState.QUEUED, 1, "Pay $0.39 for 1 job of this ledger that was not sent yet?"),
+    ],
+)
+def test_the_question_names_all_that_is_paid(
+    tmp_path: Path, known: JobState | None, others: int, question: str | None
+) -> None:
+    """And nothing is asked where nothing is to be paid."""
+    found = None if known is None else record("mine", tmp_path, state=known)
+    waiting = Unsent(records=tuple(record(str(number), tmp_path) for number in range(others)))
+    assert _question(Decimal("0.50"), found, waiting) == question
+
+
+async def test_another_jobs_request_with_another_prompt(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """--prompt says it where no model goes before; not twice."""
+    await keep(tmp_path / "venice-jobs.sqlite3", record("old", tmp_path, state=JobState.FAILED))
+    scale = ("--time-scale", f"{SCALE:g}")
+    twice = await venice("generate", "--like", "old", FAST, "A", "--prompt", "B", *scale, "--yes")
+    assert (twice.code, "given twice" in twice.err) == (2, True)
+    ran = await venice("generate", "--like", "old", "--prompt", "A new one", *scale, "--yes")
+    assert ran.code == 0, ran.err
+    assert [job.prompt for job in emulator.jobs] == ["A new one"]
 
 
 async def test_a_budget_approves_what_fits(venice: Command, emulator: Emulator) -> None:

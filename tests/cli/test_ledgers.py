@@ -1,12 +1,13 @@
 """`jobs` and `resume`: what a ledger holds, and what goes on."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from venice_async.emulator import Emulator
-from venice_async.errors import AuthenticationError, Charge, ReplyLostError
-from venice_async.jobs import JobState, error_text
+from venice_async.errors import AuthenticationError, Charge, NotFoundError, ReplyLostError
+from venice_async.jobs import Delivery, JobState, error_text
 
 from .conftest import SCALE, Command
 from .ledger_files import keep, record
@@ -86,7 +87,7 @@ async def test_a_file_that_is_no_ledger(venice: Command, tmp_path: Path) -> None
 
 async def test_resume_tells_what_it_leaves(venice: Command, emulator: Emulator, ledger: Path, tmp_path: Path) -> None:
     """What can go on is brought home; what waits for a person is told, and keeps the exit code from being 0."""
-    ran = await venice("resume", "--ledger", str(ledger), "--time-scale", f"{SCALE:g}", "--json")
+    ran = await venice("resume", "--ledger", str(ledger), "--yes", "--time-scale", f"{SCALE:g}", "--json")
     assert ran.code == 1
     assert {job["key"]: job["state"] for job in ran.json["jobs"]} == {
         "waiting": "completed",
@@ -102,7 +103,7 @@ async def test_resume_held(venice: Command, emulator: Emulator, tmp_path: Path) 
     """With --held a job whose cause is gone goes on, and all being done is exit code 0."""
     path = tmp_path / "held.sqlite3"
     await keep(path, record("held", tmp_path, state=JobState.HELD, held_for="balance"))
-    ran = await venice("resume", "--ledger", str(path), "--held", "--time-scale", f"{SCALE:g}")
+    ran = await venice("resume", "--ledger", str(path), "--held", "--yes", "--time-scale", f"{SCALE:g}")
     assert ran.code == 0
     assert (tmp_path / "videos" / "held.mp4").is_file()
     assert len(emulator.charges) == 1
@@ -116,3 +117,69 @@ async def test_resume_with_nothing_to_do(venice: Command, emulator: Emulator, tm
     assert ran.code == 0
     assert "Nothing in this ledger is unfinished." in ran.err
     assert not emulator.charges
+
+
+async def test_resume_pays_only_what_is_agreed_to(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """A job that was not sent yet is named with its price; without a terminal it takes --yes or a budget that fits."""
+    path = tmp_path / "l.sqlite3"
+    await keep(path, record("a", tmp_path), record("held", tmp_path, state=JobState.HELD, held_for="balance"))
+    resume = ("resume", "--ledger", str(path), "--time-scale", f"{SCALE:g}")
+    refused = await venice(*resume)
+    assert (refused.code, refused.out) == (2, "")
+    assert "would pay $0.39 for 1 job of this ledger that was not sent yet" in refused.err
+    assert "would pay $0.78 for 2 jobs of this ledger that were not" in (await venice(*resume, "--held")).err
+    dear = await venice(*resume, "--budget", "0.38")
+    assert (dear.code, "budget of $0.38" in dear.err) == (1, True)
+    assert not emulator.requests
+    # The held one is reserved as well, and stays so.
+    assert "budget of $0.77" in (await venice(*resume, "--budget", "0.77")).err
+    await venice(*resume, "--budget", "0.78")
+    assert len(emulator.charges) == 1
+
+
+async def test_resume_asks_nothing_about_what_is_paid(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """A job whose bytes go to a program is neither waited for nor counted as left over."""
+    path = tmp_path / "l.sqlite3"
+    streamed = record(
+        "s", tmp_path, state=JobState.QUEUED, delivery=Delivery.CALLER, queue_id="q", queued_at=time.time(), output="",
+        charge=Charge.CHARGED,
+    )  # fmt: skip
+    await keep(path, streamed)
+    ran = await venice("resume", "--ledger", str(path), "--time-scale", f"{SCALE:g}")
+    assert ran.code == 0, ran.err
+    words = "its bytes wait at the server, until "
+    assert words in ran.out
+    for told in (await venice("show", "s", "--ledger", str(path)), await venice("jobs", "--ledger", str(path))):
+        assert words in told.out
+        assert "job.open_stream() in a Python program" in told.out
+
+
+async def test_a_job_without_a_key_is_named_by_its_id(venice: Command, tmp_path: Path) -> None:
+    """By as much of it as a command takes; where several begin so, more must be said."""
+    path = tmp_path / "l.sqlite3"
+    ids = ("0123456789abcdef", "0123456799abcdef", "fedcba9876543210")
+    await keep(path, *(record(one, tmp_path, id=one, output=str(tmp_path / one)) for one in ids))
+    ran = await venice("jobs", "--ledger", str(path))
+    assert ran.out.splitlines()[3].startswith("fedcba98 About fedcba")
+    assert ids[2] in (await venice("show", "fedcba98", "--ledger", str(path))).out
+    several = await venice("show", "01234567", "--ledger", str(path))
+    assert (several.code, "The ids of 2 jobs begin with '01234567'" in several.err) == (2, True)
+    assert (await venice("show", "fedc", "--ledger", str(path))).code == 2
+
+
+async def test_a_wrong_queue_id_is_resolved_once_more(venice: Command, tmp_path: Path) -> None:
+    """Not released: the same id would be asked for again. What is charged is not claimed to be known."""
+    path = tmp_path / "l.sqlite3"
+    unfound = error_text(NotFoundError("Not found", status=404, charge=Charge.NONE))
+    slip = record(
+        "slip", tmp_path, state=JobState.HELD, held_for="queue_id", queue_id="wrong", error=unfound,
+        decision="adopt (attempt 1, 2026-01-01T00:00:00+00:00)", charge=Charge.CHARGED,
+    )  # fmt: skip
+    await keep(path, slip)
+    shown = (await venice("show", "slip", "--ledger", str(path))).out
+    listed = (await venice("jobs", "--ledger", str(path))).out
+    assert f"venice-async resolve slip --ledger {path} --queue-id ID" in shown
+    for told in (shown, listed):
+        assert "charged is as open as before" in told
+        assert "Nothing was charged" not in told
+        assert "release" not in told

@@ -48,7 +48,7 @@ async def test_a_job_that_cost_nothing_is_simply_made_again(
     assert (ran.code, ran.out) == (0, "sea is to be made again, for $0.39; the first is now sea~1.\n")
     assert "venice-async resume" in ran.err
     assert not emulator.requests
-    assert (await venice("resume", "--time-scale", f"{SCALE:g}")).code == 0
+    assert (await venice("resume", "--yes", "--time-scale", f"{SCALE:g}")).code == 0
     records = await kept(tmp_path / LEDGER)
     assert {key: one.state for key, one in records.items()} == {
         "sea~1": JobState.FAILED,
@@ -89,3 +89,16 @@ async def test_only_what_came_to_nothing_is_made_again(venice: Command, tmp_path
     assert ran.code == 1
     assert "is unknown: only one that failed or was cancelled" in ran.err
     assert (await venice("retry", "lake")).code == 2
+
+
+async def test_the_record_of_an_earlier_try_is_left_alone(venice: Command, tmp_path: Path) -> None:
+    """Its key has a new job already. A key that only looks like one of those is as good as any."""
+    failed = {"state": JobState.FAILED, "charge": Charge.REFUNDED}
+    await keep(tmp_path / LEDGER, record("sea", tmp_path, **failed), record("a~1", tmp_path, **failed))
+    assert (await venice("retry", "sea")).code == 0
+    ran = await venice("retry", "sea~1")
+    assert (ran.code, "sea~1 is kept as the record of an earlier try. Its work is now that of sea." in ran.err) == (
+        2,
+        True,
+    )
+    assert (await venice("retry", "a~1")).code == 0

@@ -38,7 +38,8 @@ async def test_where_it_is_why_what_it_cost_and_what_to_do(venice: Command, tmp_
     assert facts["ended"].endswith("(took 1:00)")
     assert facts["why"] == "The prompt violates the policy. The charge was refunded. Change it."
     assert facts["prompt:"] == "About deep sea"
-    assert facts["do"] == "venice-async retry 'deep sea'"
+    assert facts["do"].startswith("venice-async generate --like 'deep sea' --prompt TEXT (")
+    assert "correct the row and give it another key" in facts["do"]
     assert (await venice("show", "shallow sea")).code == 2
 
 

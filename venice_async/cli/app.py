@@ -13,6 +13,7 @@ from venice_async.cli.gallery import gallery
 from venice_async.cli.ledger_commands import COMMANDS
 from venice_async.cli.options import (
     DEFAULT_LEDGER,
+    Budget,
     Json,
     Ledger,
     OutputDir,
@@ -106,9 +107,7 @@ def generate(
         Parameter(help="With --like: with the prompt and the model that its refusal proposes.", show_default=False),
     ] = False,
     key: Annotated[str | None, Parameter(help="Your name for this job: the same key never pays twice.")] = None,
-    budget: Annotated[
-        str | None, Parameter(help="US dollars that all jobs of the ledger may cost together; approves this price.")
-    ] = None,
+    budget: Budget = None,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Pay without asking.", show_default=False)] = False,
     send_anyway: Annotated[
         bool, Parameter(help="Send what the check would refuse; the server decides.", show_default=False)
@@ -155,16 +154,25 @@ def resume(
     held: Annotated[
         bool, Parameter(help="Also those that wait for a person, because their cause is gone.", show_default=False)
     ] = False,
+    budget: Budget = None,
+    yes: Annotated[
+        bool, Parameter(name=["--yes", "-y"], help="Pay for what was not sent yet.", show_default=False)
+    ] = False,
     server: ServerOptions = USUAL_SERVER,
     json: Json = False,
 ) -> int:
-    """Go on with everything unfinished in a ledger. Jobs that were paid for are not paid again."""
+    """Go on with everything unfinished in a ledger. Jobs that were paid for are not paid again.
+
+    For those that were not sent yet it says the price and asks; without a terminal it needs --yes or --budget.
+    """
     terminal = Terminal(document=json)
 
     def work() -> int:
+        from venice_async.cli.resume import Resume
         from venice_async.cli.resume import resume as run_resume
 
-        return run(run_resume(ledger, server, terminal, release=held))
+        order = Resume(ledger=ledger, server=server, release=held, budget_usd=dollars(budget), approved=yes)
+        return run_resume(order, terminal)
 
     return guarded(terminal, work)
 

@@ -17,9 +17,9 @@ from venice_async.cli.board import Board
 from venice_async.cli.live import Outlook, watching
 from venice_async.cli.manifests.files import read_manifest
 from venice_async.cli.options import ServerOptions
+from venice_async.cli.resume import go_on, unfinished
 from venice_async.cli.running import run
 from venice_async.cli.terminal import Terminal
-from venice_async.cli.words import money
 from venice_async.clock import SystemClock
 from venice_async.errors import ConfigurationError, VeniceError
 from venice_async.jobs import JobRecord
@@ -113,10 +113,13 @@ async def _records(path: Path) -> list[JobRecord]:
 
 
 def _agreed(plan: Plan, order: BatchOrder, terminal: Terminal) -> bool:
-    new = plan.of(Standing.NEW)
-    if not new or order.approved or not terminal.can_ask:
+    """A limit that all of it fits under is a yes, as --yes is."""
+    new = len(plan.of(Standing.NEW))
+    if not (new or plan.unsent) or order.approved or order.budget_usd is not None or not terminal.can_ask:
         return True
-    return terminal.ask(f"Pay {money(plan.price_usd)} for {len(new)} {'video' if len(new) == 1 else 'videos'}?")
+    videos = [f"{new} {'video' if new == 1 else 'videos'}"] if new else []
+    what = " and ".join([*videos, plan.unsent.noun] if plan.unsent else videos)
+    return terminal.ask(f"Pay {plan.amount} for {what}?")
 
 
 Ends = dict[str, JobRecord | None]
@@ -139,6 +142,9 @@ async def _make(
                 board.note_before(planned.record.state)
         taken, troubles = await _submit(plan, jobs)
         await _all_at_rest(list(taken.values()))
+        left = unfinished(jobs)
+    if left:
+        terminal.note(go_on(left, order.ledger, order.server))
     ends: Ends = {planned.row.key: planned.record for planned in plan.rows}
     return ends | {key: job.record for key, job in taken.items()}, troubles
 

@@ -7,7 +7,16 @@ from cyclopts import Parameter
 
 from venice_async.cli.asking import USUAL_SERVER
 from venice_async.cli.ledger_commands import Job
-from venice_async.cli.options import DEFAULT_LEDGER, DEFAULT_OUTPUT_DIR, Json, Ledger, OutputDir, ServerOptions, dollars
+from venice_async.cli.options import (
+    DEFAULT_LEDGER,
+    DEFAULT_OUTPUT_DIR,
+    Budget,
+    Json,
+    Ledger,
+    OutputDir,
+    ServerOptions,
+    dollars,
+)
 from venice_async.cli.running import run
 from venice_async.cli.terminal import Terminal, guarded
 
@@ -18,9 +27,7 @@ def batch(
     *,
     output_dir: OutputDir = None,
     ledger: Ledger = DEFAULT_LEDGER,
-    budget: Annotated[
-        str | None, Parameter(help="US dollars that all jobs of the ledger may cost together; approves what fits.")
-    ] = None,
+    budget: Budget = None,
     dry_run: Annotated[
         bool, Parameter(help="Check and price every row; pay nothing. Needs no key.", show_default=False)
     ] = False,

@@ -15,6 +15,7 @@ from attrs import Factory, define, field, frozen
 from venice_async.catalog import Catalog, CatalogKeeper, Problem
 from venice_async.cli.manifests.entries import Mistake
 from venice_async.cli.manifests.rows import Manifest, Row
+from venice_async.cli.unsent import Unsent, amount
 from venice_async.client import VeniceClient
 from venice_async.errors import BadRequestError, InvalidRequestError
 from venice_async.jobs import JobRecord, JobState
@@ -41,7 +42,7 @@ class Standing(enum.Enum):
     ENDED = "ended"
     """Failed or cancelled: it is made again by `retry` alone."""
     CHANGED = "changed"
-    """Its key has another request in the ledger."""
+    """Its key has another request in the ledger. That one goes on where it was not sent yet."""
 
 
 _STANDINGS: Mapping[JobState, Standing] = {
@@ -86,23 +87,40 @@ class Plan:
     warnings: Counter[str] = Factory(Counter)
     held_usd: Decimal = ZERO
     """What all jobs of the ledger hold already."""
+    unsent: Unsent = Unsent()  # noqa: RUF009 -- it is frozen
+    """Jobs of the ledger that are sent as well, and paid: left over, retried, or with an earlier request."""
 
     def of(self, *standings: Standing) -> list[Planned]:
         """The rows that stand so."""
         return [planned for planned in self.rows if planned.standing in standings]
 
     @property
-    def price_usd(self) -> Decimal:
+    def new_usd(self) -> Decimal:
         """What the new rows cost, as far as it is known."""
         return sum((planned.price_usd or ZERO for planned in self.of(Standing.NEW)), ZERO)
 
+    @property
+    def price_usd(self) -> Decimal:
+        """All that this run would pay, as far as it is known: the new rows and what was not sent yet."""
+        return self.new_usd + self.unsent.price_usd
+
+    @property
+    def new_unpriced(self) -> int:
+        """New rows whose price nobody knows."""
+        return sum(planned.price_usd is None for planned in self.of(Standing.NEW))
+
+    @property
+    def amount(self) -> str:
+        """The same in words."""
+        return amount(self.price_usd, self.new_unpriced + self.unsent.unpriced)
+
     def check_budget(self, cap_usd: Decimal | None) -> None:
-        """Raises BudgetExceededError where the new rows do not fit all."""
-        new = self.of(Standing.NEW)
-        if cap_usd is None or not new:
+        """Raises BudgetExceededError where what is to be paid does not fit all."""
+        if cap_usd is None or not (self.of(Standing.NEW) or self.unsent):
             return
-        known = all(planned.price_usd is not None for planned in new)
-        check_fits(self.price_usd if known else None, held_usd=self.held_usd, cap_usd=cap_usd)
+        known = not (self.new_unpriced or self.unsent.unpriced)
+        before = self.held_usd - self.unsent.price_usd  # theirs is reserved already
+        check_fits(self.price_usd if known else None, held_usd=before, cap_usd=cap_usd)
 
 
 async def plan_of(manifest: Manifest, records: Sequence[JobRecord], client: VeniceClient, *, output_dir: Path) -> Plan:
@@ -112,7 +130,8 @@ async def plan_of(manifest: Manifest, records: Sequence[JobRecord], client: Veni
         Planned(row=row, standing=standing_of(row, record := known.get(row.key)), record=record)
         for row in manifest.rows
     ]
-    plan = Plan(rows=rows, held_usd=sum((totals_of(record).held_usd for record in records), ZERO))
+    held = sum((totals_of(record).held_usd for record in records), ZERO)
+    plan = Plan(rows=rows, held_usd=held, unsent=Unsent.of(records))
     checks = _Checks(
         catalog=await CatalogKeeper(client.models, clock=client.clock).catalog(), folder=output_dir, known=known
     )

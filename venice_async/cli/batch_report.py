@@ -7,8 +7,10 @@ from typing import Any
 
 from venice_async.cli.batch_plan import Plan, Planned, Standing
 from venice_async.cli.ledgers import handle, of_ledger
-from venice_async.cli.records import record_document, totals_document, totals_line, totals_of
+from venice_async.cli.records import MISTAKEN, mistaken, record_document, totals_document, totals_line, totals_of
+from venice_async.cli.show import correction, refused
 from venice_async.cli.terminal import Terminal, error_document
+from venice_async.cli.unsent import amount
 from venice_async.cli.words import brief, money, near, with_advice
 from venice_async.errors import VeniceError
 from venice_async.jobs import JobRecord, JobState, error_from_text
@@ -56,18 +58,29 @@ def show_plan(plan: Plan, ledger: Path, terminal: Terminal) -> None:
     counts = Counter(planned.standing for planned in plan.rows)
     parts = [f"{counts[standing]} {words}" for standing, words in _WORDS.items() if counts[standing]]
     noun = "row" if len(plan.rows) == 1 else "rows"
-    cost = f"; the new ones cost {_price(plan)}" if counts[Standing.NEW] else ""
+    cost = f"; the new ones cost {amount(plan.new_usd, plan.new_unpriced)}" if counts[Standing.NEW] else ""
     terminal.note(f"{len(plan.rows):,} {noun}: {', '.join(parts)}{cost}.")
+    if plan.unsent:
+        terminal.note(clean(plan.unsent.sentence(_earlier(plan)), limit=2000))
     _list(
         terminal,
         "These keys have another request in the ledger; theirs is kept. For this one, choose another key:",
-        [f"{planned.row.place}: {planned.row.key}" for planned in plan.of(Standing.CHANGED)],
+        [f"{planned.row.place}: {planned.row.key}{_goes_on(planned)}" for planned in plan.of(Standing.CHANGED)],
     )
 
 
-def _price(plan: Plan) -> str:
-    nobody_knows = sum(planned.price_usd is None for planned in plan.of(Standing.NEW))
-    return money(plan.price_usd) + (f" and {nobody_knows} times what nobody knows" if nobody_knows else "")
+def _earlier(plan: Plan) -> str:
+    keys = [planned.row.key for planned in plan.of(Standing.CHANGED) if _goes_on(planned)]
+    if not keys:
+        return ""
+    count, its = ("one", "its row") if len(keys) == 1 else (f"{len(keys)}", "their rows")
+    named = ", ".join(keys[:LISTED]) + (", ..." if len(keys) > LISTED else "")
+    return f" ({count} with an earlier request than {its}: {named})"
+
+
+def _goes_on(planned: Planned) -> str:
+    waits = planned.record is not None and planned.record.state is JobState.PENDING
+    return " (not sent yet: it is made and paid with its earlier request)" if waits else ""
 
 
 def tell_dry_run(plan: Plan, terminal: Terminal) -> None:
@@ -83,9 +96,11 @@ def tell_dry_run(plan: Plan, terminal: Terminal) -> None:
         }
         for planned in plan.rows
     ]
-    terminal.tell({"ok": True, "jobs": rows, "price_usd": plan.price_usd, "held_usd": plan.held_usd})
+    unsent = [{"key": record.key, "id": record.id, "price_usd": record.price_usd} for record in plan.unsent.records]
+    prices = {"price_usd": plan.price_usd, "new_usd": plan.new_usd, "unsent_usd": plan.unsent.price_usd}
+    terminal.tell({"ok": True, "jobs": rows, "unsent": unsent, **prices, "held_usd": plan.held_usd})
     terminal.table(_COLUMNS, [_row(planned) for planned in plan.rows])
-    terminal.result(f"To be paid: {_price(plan)}. Nothing was sent.")
+    terminal.result(f"To be paid: {plan.amount}. Nothing was sent.")
 
 
 def _row(planned: Planned) -> Sequence[Any]:
@@ -109,7 +124,8 @@ def show_end(
     records = [record for planned in rows if (record := ends[planned.row.key]) is not None]
     left = [record for record in records if record.state is not JobState.COMPLETED]
     terminal.tell(_document(records, plan, troubles, page))
-    _tell_gone(records, terminal)
+    gone = _gone(records)
+    _tell_gone(gone, terminal)
     _list(
         terminal,
         "Look at these: each may stand in for a video that was silently refused.",
@@ -123,7 +139,7 @@ def show_end(
     terminal.result(totals_line(records))
     if page is not None:
         terminal.result(near(str(page)))
-    return int(bool(left or troubles or changed))
+    return int(bool(left or troubles or changed or gone))
 
 
 def _document(
@@ -138,19 +154,28 @@ def _document(
     }
 
 
-def _tell_gone(records: Sequence[JobRecord], terminal: Terminal) -> None:
+def _gone(records: Sequence[JobRecord]) -> list[str]:
     done = (record for record in records if record.state is JobState.COMPLETED and record.output)
-    gone = [record.output for record in done if not Path(record.output).exists()]
+    return [record.output for record in done if not Path(record.output).exists()]
+
+
+def _tell_gone(gone: Sequence[str], terminal: Terminal) -> None:
     _list(terminal, "These were made, and their files are not there any more:", list(map(near, gone)))
+    if gone:
+        terminal.note(
+            "Put them back where they were. What is lost stays paid: the server keeps a video for 24 hours at most. "
+            "To make one anew, and pay for it again, give its row another key."
+        )
 
 
 _HEADINGS: Mapping[JobState, str] = {
-    JobState.FAILED: "Failed. To make one again:",
+    JobState.FAILED: "Failed:",
     JobState.CANCELLED: "Cancelled. To make one again:",
     JobState.HELD: "Wait for you. When the cause is gone, run the command and this batch again:",
     JobState.UNKNOWN: "Nobody can tell whether these were taken. See: venice-async unknown",
 }
 _COMMANDS = {JobState.FAILED: "retry", JobState.CANCELLED: "retry", JobState.HELD: "release", JobState.UNKNOWN: "show"}
+_CORRECT = "Correct its row and give it another key: a new key is a new job. Unchanged it would be refused again."
 
 
 def _tell_left(left: Sequence[JobRecord], ledger: Path, terminal: Terminal, *, again: str) -> None:
@@ -158,11 +183,19 @@ def _tell_left(left: Sequence[JobRecord], ledger: Path, terminal: Terminal, *, a
         lines = []
         for record in (each for each in left if each.state is state):
             why = brief(error_from_text(record.error)) if record.error else ""
-            command = f"venice-async {_command(record)} {handle(record)}{of_ledger(ledger)}"
-            lines.append(f"{clean(record.key, limit=60)}: {why}\n      {command}")
+            why = MISTAKEN if mistaken(record) else why
+            lines.append(f"{clean(record.key, limit=60)}: {why}\n      {_way_on(record, ledger)}")
         _list(terminal, heading, lines)
     if left:
         terminal.note(f"Then go on with:\n  {again}")
+
+
+def _way_on(record: JobRecord, ledger: Path) -> str:
+    if refused(record):
+        return _CORRECT
+    if mistaken(record):
+        return correction(record, ledger)
+    return f"venice-async {_command(record)} {handle(record)}{of_ledger(ledger)}"
 
 
 def _command(record: JobRecord) -> str:

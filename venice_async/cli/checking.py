@@ -1,12 +1,13 @@
 """`check`: everything that is wrong with a request, each with its field, and what is worth knowing before paying."""
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Collection, Iterable
 
 import attrs
 
 from venice_async.catalog import Catalog, CatalogKeeper, Problem, Review, snapshot
 from venice_async.cli.options import ServerOptions
-from venice_async.cli.request_files import ReadRequest
+from venice_async.cli.request_files import FIELDS, ReadRequest
 from venice_async.cli.terminal import Terminal
 from venice_async.errors import InvalidRequestError
 from venice_async.media_checks import check_media
@@ -20,10 +21,34 @@ async def check_request(
     """Show the review of a request; 1 where it would be refused."""
     catalog = snapshot() if offline else await _catalog(server)
     review = catalog.review(found.request, region=region)
-    review = attrs.evolve(review, problems=_all(found.problems, review.problems, await _media(found.request)))
+    problems, warnings = _misspelt(review)
+    unknown = [Problem(field=name[:60], message=_NO_FIELD, nearest=_near(name)) for name in found.unknown]
+    problems = _all(found.problems, unknown, problems, await _media(found.request))
+    review = attrs.evolve(review, problems=problems, warnings=_not_said(warnings, found.unknown))
     terminal.tell(_document(found.request.model, review))
     _show(review, terminal)
     return 1 if review.problems else 0
+
+
+_NO_FIELD = "is no field of a request; put it into extra to send it all the same."
+
+
+def _near(name: str) -> str | None:
+    return next(iter(difflib.get_close_matches(name, sorted(FIELDS), n=1, cutoff=0.5)), None)
+
+
+def _misspelt(review: Review) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Without a server a model may be newer than the catalogue; one that is nearly that of another is rather a slip."""
+    if review.as_of is None:
+        return review.problems, review.warnings
+    slips = tuple(warning for warning in review.warnings if warning.field == "model" and warning.nearest)
+    slips = tuple(slip for slip in slips if "is not in the catalogue" in slip.message)
+    return review.problems + slips, tuple(warning for warning in review.warnings if warning not in slips)
+
+
+def _not_said(warnings: Iterable[Problem], unknown: Collection[str]) -> tuple[Problem, ...]:
+    """Without those about a field that is told as a problem already."""
+    return tuple(warning for warning in warnings if warning.field.removeprefix("extra.") not in unknown)
 
 
 def _all(*groups: Iterable[Problem]) -> tuple[Problem, ...]:

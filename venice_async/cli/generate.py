@@ -13,16 +13,17 @@ from venice_async.cli.ledgers import found, opened
 from venice_async.cli.live import watching
 from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
 from venice_async.cli.records import record_document
-from venice_async.cli.resume import at_rest, interruptible, resume_command, unfinished
+from venice_async.cli.resume import at_rest, go_on, interruptible, unfinished
 from venice_async.cli.running import run
 from venice_async.cli.show import what_to_do
 from venice_async.cli.terminal import Terminal
+from venice_async.cli.unsent import Unsent, amount, check_budget
 from venice_async.cli.words import money, proposes, size
 from venice_async.errors import BadRequestError, ConfigurationError, ContentRejectedError, VeniceError
 from venice_async.jobs import JobRecord, JobState, error_from_text
-from venice_async.ledger import SqliteLedger
 from venice_async.manager import JobManager
 from venice_async.models import QuoteRequest, SeedanceConsent, VideoRequest
+from venice_async.money import ZERO
 from venice_async.wire.stored import request_from_text, request_to_text
 from venice_async.wire.text import clean
 
@@ -58,18 +59,9 @@ def generate(order: Order, terminal: Terminal) -> int:
             advice="Approve any price with --yes, or give a limit with --budget USD.",
         )
     order.server.client(needs_key=True)
-    known = run(_known(order))
-    if known is None:
-        price = run(_price(order, terminal))
-        amount = "a price that the server does not tell" if price is None else money(price)
-        terminal.note(f"{order.request.model}: {amount}")
-        if not order.approved and terminal.can_ask and not terminal.ask(f"Pay {amount} for this video?"):
-            terminal.note("Not sent; nothing was charged.")
-            return 1
-    else:
-        terminal.note(f"The key {order.key!r} is known: this goes on with that job, and is not paid twice.")
-        if known.request != request_to_text(order.request):
-            terminal.note("That job's request is another one than this: for this one, choose another key.")
+    if not _agreed(order, terminal):
+        terminal.note("Not sent; nothing was charged.")
+        return 1
     made = run(_make(order, terminal))
     while waits_for_consent(made.record) and terminal.can_ask:
         # The manager is closed while a person reads: no other job of this ledger waits for that.
@@ -79,6 +71,50 @@ def generate(order: Order, terminal: Terminal) -> int:
         run(give(order.ledger, made.record, given))
         made = run(_make(attrs.evolve(order, key=made.record.key), terminal))
     return _report(made, order, terminal)
+
+
+def _agreed(order: Order, terminal: Terminal) -> bool:
+    """Show the price of all that would be paid, and ask; --yes and a limit that it fits under are a yes."""
+    records = run(_records(order.ledger))
+    known = next((record for record in records if record.key == order.key), None)
+    others = Unsent.of(records).without(order.key)
+    price = _shown(order, known, terminal)
+    if others:
+        terminal.note(others.sentence())
+    if order.budget_usd is not None and (known is None or others):
+        new_usd = price if known is None else ZERO
+        check_budget(records, Unsent.of(records), new_usd=new_usd, cap_usd=order.budget_usd)
+    if order.approved or order.budget_usd is not None or not terminal.can_ask:
+        return True
+    question = _question(price, known, others)
+    return question is None or terminal.ask(question)
+
+
+def _shown(order: Order, known: JobRecord | None, terminal: Terminal) -> Decimal | None:
+    """What this video costs: of a job that is known, what its record says."""
+    if known is None:
+        price = run(_price(order, terminal))
+        terminal.note(f"{order.request.model}: {_words(price)}")
+        return price
+    terminal.note(f"The key {order.key!r} is known: this goes on with that job, and is not paid twice.")
+    if known.request != request_to_text(order.request):
+        terminal.note("That job's request is another one than this: for this one, choose another key.")
+    return known.price_usd
+
+
+def _question(price: Decimal | None, known: JobRecord | None, others: Unsent) -> str | None:
+    """What a person is asked; None where nothing is to be paid."""
+    pays = known is None or known.state is JobState.PENDING
+    if not others:
+        return f"Pay {_words(price)} for this video?" if pays else None
+    total, unpriced = others.price_usd, others.unpriced
+    if pays:
+        total, unpriced = total + (price or ZERO), unpriced + (price is None)
+    return f"Pay {amount(total, unpriced)} for {'this video and ' if pays else ''}{others.noun}?"
+
+
+def _words(price: Decimal | None) -> str:
+    return "a price that the server does not tell" if price is None else money(price)
 
 
 def _consent(record: JobRecord, terminal: Terminal) -> SeedanceConsent | None:
@@ -112,16 +148,12 @@ async def _record(ledger: Path, name: str) -> JobRecord:
         return await found(kept, name)
 
 
-async def _known(order: Order) -> JobRecord | None:
-    """The job that has this key already."""
-    if order.key is None or not order.ledger.exists():
-        return None
-    ledger = SqliteLedger(order.ledger)
-    await ledger.open()
-    try:
-        return next((record for record in await ledger.records() if record.key == order.key), None)
-    finally:
-        await ledger.aclose()
+async def _records(path: Path) -> list[JobRecord]:
+    """What the ledger holds; nothing where there is none yet."""
+    if not path.exists():  # noqa: ASYNC240 -- before anything runs
+        return []
+    async with opened(path) as ledger:
+        return await ledger.records()
 
 
 async def _price(order: Order, terminal: Terminal) -> Decimal | None:
@@ -167,8 +199,7 @@ async def _make(order: Order, terminal: Terminal) -> _Made:
 def _report(made: _Made, order: Order, terminal: Terminal) -> int:
     code = _tell(made, order, terminal)
     if made.left:
-        command = resume_command(order.ledger, order.server)
-        terminal.note(f"{made.left} other jobs of this ledger go on with: {command}")
+        terminal.note(go_on(made.left, order.ledger, order.server))
     return code
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 from venice_async.cli.options import DEFAULT_LEDGER
-from venice_async.cli.records import show_records
+from venice_async.cli.records import SHORT_ID, show_records
 from venice_async.cli.terminal import Terminal
 from venice_async.errors import ConfigurationError
 from venice_async.jobs import JobRecord, JobState
@@ -43,10 +43,14 @@ def check_ledger(ledger: Path) -> None:
 
 
 async def found(ledger: SqliteLedger, name: str) -> JobRecord:
-    """The job of a key or an id. Raises ConfigurationError where there is none."""
+    """The job of a key, an id, or the beginning of one id. Raises ConfigurationError where there is none."""
     records = await ledger.records()
     by_key = (record for record in records if record.key == name)
     record = next(by_key, None) or next((record for record in records if record.id == name), None)
+    begun = [] if record or len(name) < SHORT_ID else [one for one in records if one.id.startswith(name)]
+    if len(begun) > 1:
+        raise ConfigurationError(f"The ids of {len(begun)} jobs begin with {clean(name, limit=60)!r}: say more of it.")
+    record = record or next(iter(begun), None)
     if record is None:
         raise ConfigurationError(
             f"There is no job {clean(name, limit=60)!r} in {ledger.path}.", advice="See: venice-async jobs"

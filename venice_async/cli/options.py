@@ -66,6 +66,13 @@ Ledger = Annotated[
 ]
 OutputDir = Annotated[Path | None, Parameter(env_var="VENICE_OUTPUT_DIR", help="Where videos go. [default: videos]")]
 Json = Annotated[bool, Parameter(help="One JSON document on stdout, everything else on stderr.", show_default=False)]
+Budget = Annotated[
+    str | None,
+    Parameter(
+        help="US dollars that all jobs of the ledger, earlier ones too, may cost together. All that is to be paid "
+        "fits, and is then paid without a question; or nothing is."
+    ),
+]
 DEFAULT_LEDGER = Path("venice-jobs.sqlite3")
 DEFAULT_OUTPUT_DIR = Path("videos")
 
@@ -104,6 +111,9 @@ class RequestOptions:
         Parameter(
             name="--request", help="A JSON file with the API's fields, or - for stdin; other options go above it."
         ),
+    ] = None
+    prompt_text: Annotated[
+        str | None, Parameter(name="--prompt", help="The prompt, where no model goes before it.")
     ] = None
     duration: Annotated[str | None, Parameter(help="Length of the video, such as 5s.")] = None
     aspect_ratio: Annotated[str | None, Parameter(help="Such as 16:9.")] = None
@@ -158,7 +168,9 @@ class RequestOptions:
 
     def read(self, model: str | None, prompt: str | None, *, base: VideoRequest | None = None) -> ReadRequest:
         """The same with what is wrong in the request file, instead of an error about it."""
-        named = {"model": model, "prompt": prompt}
+        if prompt is not None and self.prompt_text is not None:
+            raise ConfigurationError("The prompt is given twice: once by --prompt.")
+        named = {"model": model, "prompt": self.prompt_text if prompt is None else prompt}
         changes = {name: value for name, value in {**named, **self._given()}.items() if value not in (None, ())}
         if base is not None:
             if self.request_file is not None:
@@ -172,7 +184,8 @@ class RequestOptions:
         found = read_request_file(self.request_file)
         extra = {**found.request.extra, **requests.fields(self.extra)}
         problems = [problem for problem in found.problems if problem.field not in changes]
-        return ReadRequest(request=attrs.evolve(found.request, **changes, extra=extra), problems=problems)
+        request = attrs.evolve(found.request, **changes, extra=extra)
+        return ReadRequest(request=request, problems=problems, unknown=found.unknown)
 
     def _given(self) -> dict[str, Any]:
         return {**self._plain(), **self._media(), **self._made()}

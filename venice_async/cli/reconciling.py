@@ -56,7 +56,8 @@ def _show(finding: Finding, record: JobRecord, ledger: Path, terminal: Terminal)
     terminal.result(f"{name_of(record)}: {finding.verdict.value.replace('_', ' ')}")
     terminal.result(f"  {clean(finding.sentence, limit=2000)}")
     for command in _commands(finding, record, ledger):
-        terminal.result(f"  {command}")
+        # A shell takes what follows the sign for a comment, so that the line can be copied as it is.
+        terminal.result(f"  {command}" + ("  # may be paid twice" if command.endswith(" --resubmit") else ""))
 
 
 def _commands(finding: Finding, record: JobRecord, ledger: Path) -> list[str]:

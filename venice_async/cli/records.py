@@ -5,9 +5,15 @@ from typing import Any
 
 from venice_async.cli.terminal import Terminal, error_document
 from venice_async.cli.words import STATE_STYLES, brief, moment, money, name_of, near, with_advice
-from venice_async.jobs import JobRecord, JobState, error_from_text
+from venice_async.jobs import Delivery, JobRecord, JobState, error_from_text
 from venice_async.money import Totals
 from venice_async.money import totals_of as totals_of_one
+
+_KEPT_SECONDS = 24 * 3600.0
+"""For so long after a job was queued the server keeps its video, at most."""
+
+SHORT_ID = 8
+"""Characters of an id that are shown, and from which on a beginning of one names a job."""
 
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "job": {"overflow": "fold", "ratio": 2},
@@ -94,7 +100,15 @@ def _row(record: JobRecord) -> list[Any]:
 
     state = Text(record.state.value, style=STATE_STYLES[record.state])
     money_of_it = [money(record.price_usd), record.charge.value]
-    return [name_of(record), record.model, state, _time(record), *money_of_it, _end(record)]
+    return [_named(record), record.model, state, _time(record), *money_of_it, _end(record)]
+
+
+def _named(record: JobRecord) -> str:
+    """By its key; without one by as much of its id as names it in a command, and by its prompt."""
+    if record.key != record.id:
+        return name_of(record)
+    prompt = name_of(record)
+    return record.id[:SHORT_ID] + (f" {prompt}" if prompt != record.id else "")
 
 
 def _time(record: JobRecord) -> str:
@@ -103,7 +117,33 @@ def _time(record: JobRecord) -> str:
     return moment(at)[:16] if at else "-"
 
 
+def waits_for_stream(record: JobRecord) -> bool:
+    """Whether a taken job has no file to come, because a program is to read its bytes."""
+    return record.delivery is Delivery.CALLER and record.state in {JobState.QUEUED, JobState.DOWNLOADING}
+
+
+def stream_words(record: JobRecord) -> str:
+    """Where the bytes of such a job wait, and until when."""
+    until = f"until {moment(record.queued_at + _KEPT_SECONDS)[:16]}" if record.queued_at else "for 24 hours"
+    return f"its bytes wait at the server, {until}, for job.open_stream() in a Python program"
+
+
+def mistaken(record: JobRecord) -> bool:
+    """Whether the queue_id that a person gave is none of this job's: then it can be resolved once more."""
+    return record.state is JobState.HELD and record.adopted and record.held_for == "queue_id"
+
+
+MISTAKEN = (
+    "The server does not know the queue_id that was given for it, or not with this model. "
+    "Whether the job was taken and charged is as open as before."
+)
+
+
 def _end(record: JobRecord) -> str:
+    if mistaken(record):
+        return f"{MISTAKEN} Then: venice-async resolve, once more"
+    if waits_for_stream(record):
+        return stream_words(record)
     if record.state is JobState.COMPLETED:
         return near(record.output)
     if not record.error:

@@ -22,7 +22,7 @@ _MEDIA = (
 )  # fmt: skip
 _LISTS = ("image_references", "video_references")
 _CONFIRMATIONS = tuple(attribute.name for attribute in attrs.fields(SeedanceConsent))
-_FIELDS = {attribute.name for attribute in attrs.fields(VideoRequest)} - {"consent"} | {"consents"}
+FIELDS = {attribute.name for attribute in attrs.fields(VideoRequest)} - {"consent"} | {"consents"}
 
 
 @define(kw_only=True)
@@ -90,7 +90,7 @@ class _Reader:
             self._keep(name, self._list(value, name, self._medium))
         elif name in _LISTS:
             self._keep(name, self._list(value, name, lambda item, _: item))
-        elif name in _FIELDS:
+        elif name in FIELDS:
             self.given[name] = value
         else:
             self._unknown(name, value)
@@ -103,7 +103,7 @@ class _Reader:
         self.problems.append(Problem(field=place, message=message))
 
     def _unknown(self, name: str, value: Any) -> None:
-        near = difflib.get_close_matches(name, _FIELDS, n=1, cutoff=0.75)
+        near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.75)
         if near:
             message = "is no field of a request; put it into extra to send it all the same."
             self.problems.append(Problem(field=name, message=message, nearest=near[0]))

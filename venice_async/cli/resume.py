@@ -3,44 +3,99 @@
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
+from attrs import frozen
+
 from venice_async.cli.consenting import consent_command, waits_for_consent
-from venice_async.cli.ledgers import check_ledger
+from venice_async.cli.ledgers import check_ledger, opened
 from venice_async.cli.live import watching
 from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
-from venice_async.cli.records import show_records
+from venice_async.cli.records import mistaken, show_records, waits_for_stream
+from venice_async.cli.running import run
+from venice_async.cli.show import correction
 from venice_async.cli.terminal import Terminal
+from venice_async.cli.unsent import Unsent, amount, check_budget
 from venice_async.cli.words import name_of
-from venice_async.errors import VeniceError
-from venice_async.jobs import JobState
+from venice_async.errors import ConfigurationError, VeniceError
+from venice_async.jobs import JobRecord, JobState
 from venice_async.manager import JobManager
 from venice_async.manager.job import Job
+from venice_async.money import ZERO
 
 _STUCK = {JobState.HELD, JobState.UNKNOWN}
 
 
-async def resume(ledger: Path, server: ServerOptions, terminal: Terminal, *, release: bool) -> int:
-    """Bring home what can be brought home; 0 where nothing is left over.
+@frozen(kw_only=True)
+class Resume:
+    """What was typed. With `release`, jobs that are HELD go on as well."""
 
-    With `release`, jobs that are HELD go on as well. Raises ConfigurationError where there is no ledger.
+    ledger: Path
+    server: ServerOptions
+    release: bool = False
+    budget_usd: Decimal | None = None
+    approved: bool = False
+
+
+def resume(order: Resume, terminal: Terminal) -> int:
+    """Bring home what can be brought home; 0 where nothing is left over, 1 also where nobody wants to pay.
+
+    What was paid for goes on as it is; what was not sent yet is paid now, and must be agreed to. Raises
+    ConfigurationError where there is no ledger or nobody to ask, and BudgetExceededError, before anything is sent.
     """
-    check_ledger(ledger)
+    check_ledger(order.ledger)
+    order.server.client(needs_key=True)
+    records = run(_records(order.ledger))
+    if not _agreed(records, order, terminal):
+        terminal.note("Nothing was sent.")
+        return 1
+    return run(_resume(order, terminal))
+
+
+async def _records(path: Path) -> list[JobRecord]:
+    async with opened(path) as ledger:
+        return await ledger.records()
+
+
+def _agreed(records: Sequence[JobRecord], order: Resume, terminal: Terminal) -> bool:
+    unsent = Unsent.of(records, released=order.release)
+    if not unsent or order.approved:
+        return True
+    price = amount(unsent.price_usd, unsent.unpriced)
+    if order.budget_usd is not None:
+        terminal.note(f"To be paid: {price} for {unsent.noun}.")
+        check_budget(records, unsent, new_usd=ZERO, cap_usd=order.budget_usd)
+        return True
+    if not terminal.can_ask:
+        raise ConfigurationError(
+            f"This would pay {price} for {unsent.noun}, and there is no terminal to ask at.",
+            advice="Approve it with --yes, or give a limit with --budget USD.",
+        )
+    return terminal.ask(f"Pay {price} for {unsent.noun}?")
+
+
+async def _resume(order: Resume, terminal: Terminal) -> int:
+    ledger, server = order.ledger, order.server
     async with interruptible(terminal, ledger, server), server.client(needs_key=True) as client:
-        manager = JobManager(client, ledger=ledger, output_dir=DEFAULT_OUTPUT_DIR)
+        manager = JobManager(client, ledger=ledger, output_dir=DEFAULT_OUTPUT_DIR, budget_usd=order.budget_usd)
         async with manager as jobs, watching(jobs, client, terminal):
-            if release:
+            if order.release:
                 await _release(jobs)
             going = [job for job in jobs.jobs() if not job.at_rest]
-            await asyncio.gather(*(at_rest(job) for job in going))
+            await asyncio.gather(*(at_rest(job) for job in going if not waits_for_stream(job.record)))
         stuck = [job for job in jobs.jobs() if job.state in _STUCK]
         records = [job.record for job in going] + [job.record for job in stuck if job not in going]
         show_records(terminal, records)
         if not records:
             terminal.note("Nothing in this ledger is unfinished.")
         _explain(stuck, ledger, terminal)
-        return int(any(record.state is not JobState.COMPLETED for record in records))
+        return int(any(_left(record) for record in records))
+
+
+def _left(record: JobRecord) -> bool:
+    return record.state is not JobState.COMPLETED and not waits_for_stream(record)
 
 
 async def _release(jobs: JobManager) -> None:
@@ -50,11 +105,14 @@ async def _release(jobs: JobManager) -> None:
 
 def _explain(stuck: list[Job], ledger: Path, terminal: Terminal) -> None:
     held = sum(job.state is JobState.HELD for job in stuck)
+    slips = [job.record for job in stuck if mistaken(job.record)]
     asking = [job.record for job in stuck if waits_for_consent(job.record)]
     for record in asking:
         terminal.note(f"{name_of(record)} waits for consent: {consent_command(record, ledger)}")
-    if held > len(asking):
-        terminal.note(f"{held - len(asking)} wait for a person; once the cause is gone: venice-async resume --held")
+    for record in slips:
+        terminal.note(f"{name_of(record)} was given a queue_id that is not its own: {correction(record, ledger)}")
+    if (waiting := held - len(asking) - len(slips)) > 0:
+        terminal.note(f"{waiting} wait for a person; once the cause is gone: venice-async resume --held")
         terminal.note("To let single ones go on: venice-async release JOB")
     if len(stuck) > held:
         terminal.note(f"Of {len(stuck) - held} nobody can tell whether they were taken: venice-async unknown")
@@ -67,8 +125,14 @@ async def at_rest(job: Job) -> None:
 
 
 def unfinished(jobs: JobManager) -> int:
-    """How many jobs would go on at the next start."""
-    return sum(not job.at_rest for job in jobs.jobs())
+    """How many jobs would go on at the next start. What waits for a program's stream does not."""
+    return sum(not job.at_rest and not waits_for_stream(job.record) for job in jobs.jobs())
+
+
+def go_on(left: int, ledger: Path, server: ServerOptions) -> str:
+    """What becomes of the jobs that this command did not wait for."""
+    jobs, verb = ("other job", "goes") if left == 1 else ("other jobs", "go")
+    return f"{left} {jobs} of this ledger {verb} on with: {resume_command(ledger, server)}"
 
 
 def resume_command(ledger: Path, server: ServerOptions) -> str:

@@ -15,6 +15,7 @@ from venice_async.errors import ConfigurationError
 from venice_async.jobs import JobRecord
 from venice_async.manager.decisions import PAID, again
 from venice_async.manager.decisions import retry as retry_in
+from venice_async.wire.text import clean
 
 
 @frozen(kw_only=True)
@@ -59,7 +60,14 @@ def _agreed(record: JobRecord, order: Retry, terminal: Terminal) -> bool:
 
 async def _record(order: Retry) -> JobRecord:
     async with opened(order.ledger) as ledger:
-        return await found(ledger, order.job)
+        record = await found(ledger, order.job)
+        name, mark, number = record.key.rpartition("~")
+        if mark and number.isdecimal() and any(other.key == name for other in await ledger.records()):
+            raise ConfigurationError(
+                f"{name_of(record)} is kept as the record of an earlier try.",
+                advice=f"Its work is now that of {clean(name, limit=60)}.",
+            )
+        return record
 
 
 async def _retry(record: JobRecord, order: Retry) -> tuple[JobRecord, JobRecord]:

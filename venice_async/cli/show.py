@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from venice_async.cli.ledgers import found, handle, of_ledger, opened
-from venice_async.cli.records import record_document
+from venice_async.cli.records import MISTAKEN, mistaken, record_document, stream_words, waits_for_stream
 from venice_async.cli.terminal import Terminal
 from venice_async.cli.words import ago, full, moment, money, name_of, near, proposes, size, span
-from venice_async.errors import VeniceError
+from venice_async.errors import BadRequestError, ContentRejectedError, VeniceError
 from venice_async.jobs import JobRecord, JobState, error_from_text
 from venice_async.wire.text import clean
 
@@ -37,14 +37,33 @@ def what_to_do(record: JobRecord, ledger: Path) -> str | None:
             return None
         case JobState.FAILED if record.error and proposes(error_from_text(record.error)):
             return f"venice-async generate --like {job} --suggested"
+        case JobState.FAILED if refused(record):
+            changed = f"venice-async generate --like {job} --prompt TEXT"
+            return f"{changed} (or other options that correct it; in a batch, correct the row and give it another key)"
         case JobState.FAILED | JobState.CANCELLED:
             return f"venice-async retry {job}"
         case JobState.UNKNOWN:
             return f"venice-async unknown{of_ledger(ledger)}"
+        case JobState.HELD if mistaken(record):
+            return correction(record, ledger)
         case JobState.HELD:
             return f"venice-async {'consent' if record.held_for == 'consent' else 'release'} {job}"
+        case _ if waits_for_stream(record):
+            return stream_words(record)
         case _:
             return f"venice-async resume{of_ledger(ledger)}"
+
+
+def refused(record: JobRecord) -> bool:
+    """Whether the request itself was refused: sent again unchanged, it would be refused again."""
+    error = error_from_text(record.error) if record.error else None
+    return record.state is JobState.FAILED and isinstance(error, BadRequestError | ContentRejectedError)
+
+
+def correction(record: JobRecord, ledger: Path) -> str:
+    """The command for a job that was given a wrong queue_id."""
+    job = f"{handle(record)}{of_ledger(ledger)}"
+    return f"venice-async resolve {job} --queue-id ID (or --not-charged, --charged, --resubmit)"
 
 
 def _lines(record: JobRecord, now: float) -> list[str]:
@@ -54,7 +73,7 @@ def _lines(record: JobRecord, now: float) -> list[str]:
         "job": record.id,
         "queue_id": record.queue_id,
         "model": record.model,
-        "price": f"{money(record.price_usd)}, {record.charge.value}: {record.charge.sentence}",
+        "price": _price(record),
         "doubtful": money(record.doubtful_usd) if record.doubtful_usd else None,
         "file": _file(record),
         "recorded": _when(record.created_at, now),
@@ -62,11 +81,17 @@ def _lines(record: JobRecord, now: float) -> list[str]:
         "taken": _when(record.queued_at, now),
         "ended": _when(record.finished_at, now, _took(record)),
         "decision": record.decision,
-        "why": _why(error),
+        "why": MISTAKEN if mistaken(record) else _why(error),
     }
     told = [f"  {name:10}{clean(str(text), limit=2000)}" for name, text in facts.items() if text]
     asked = [f"    {name}: {clean(_short(value), limit=2000)}" for name, value in _request(record).items()]
     return [name_of(record), *told, "  request", *asked]
+
+
+def _price(record: JobRecord) -> str:
+    if mistaken(record):
+        return f"{money(record.price_usd)}, counted as charged, because somebody said that it was taken"
+    return f"{money(record.price_usd)}, {record.charge.value}: {record.charge.sentence}"
 
 
 def _why(error: VeniceError | None) -> str | None:
