@@ -75,7 +75,9 @@ class Reader:
     """Somebody who types a page's blocks, one after the other, into an empty folder."""
 
     def __init__(self, folder: Path, commands: Path, url: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("VENICE_")}
+        # With the usual cache of bytecode, or each of some thirty processes would compile the package again.
+        left_out = ("VENICE_", "PYTHONDONTWRITEBYTECODE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         path = f"{commands}{os.pathsep}{kept.get('PATH', '')}"
         self._environment = {
             **kept, "PATH": path, "COLUMNS": "200", "VENICE_BASE_URL": url, "VENICE_API_KEY": "emulated",
