@@ -47,6 +47,7 @@ async def test_a_link_is_asked_four_times_and_then_waits_for_a_person(world: Wor
             await world.clock.sleep(1.0)
         assert (job.state, job.record.held_for, job.record.link_requests) == (JobState.HELD, "link", 4)
     assert world.count("media", method="GET") == 4
+    assert world.leftovers() == []
 
 
 @virtual(faults=[DropFault(stage=Stage.CONNECT, endpoints=("media",), times=6)])

@@ -286,8 +286,8 @@ class Runner:
         after = await self._recorder.move(record, error=error, **changes)
         if after.state in {JobState.FAILED, JobState.HELD, JobState.UNKNOWN}:
             self._end(record)
-        if after.state is JobState.FAILED:
-            await self._recovery.drop_part(record)
+        if after.state is JobState.FAILED or after.held_for == "link":
+            await self._recovery.drop_part(record)  # nobody can go on with what came
         return after
 
     def _end(self, record: JobRecord) -> None:
