@@ -5,10 +5,11 @@ import pickle
 import re
 from decimal import Decimal
 
+import attrs
 import pytest
 
 from venice_async import errors
-from venice_async.errors import Charge, VeniceError
+from venice_async.errors import Charge, PaymentOption, SignInChallenge, SignInError, TopUpInstructions, VeniceError
 from venice_async.errors.problems import Problem
 
 
@@ -18,6 +19,14 @@ def tree(root: type[VeniceError]) -> list[type[VeniceError]]:
 
 
 EVERY = [kind for kind in tree(VeniceError) if kind.__module__.startswith("venice_async.errors")]
+OPTION = PaymentOption(
+    scheme="exact", network="eip155:8453", asset="0xa", amount="5000000", pay_to="0xb", max_timeout_seconds=300,
+    extra={"name": "USD Coin", "version": "2"},
+)  # fmt: skip
+CHALLENGE = SignInChallenge(
+    domain="a.b", uri="https://a.b", nonce="0123456789abcdef", issued_at="2026-04-09T12:00:00.000Z",
+    expires_at="2026-04-09T12:05:00.000Z", statement="Sign in", chains=("eip155:8453",),
+)  # fmt: skip
 FACTS = {
     "charge": Charge.REFUNDED, "advice": "Do this.", "transient": True, "proof": "it was", "status": 418, "code": "TEA",
     "ray": "8f-VIE", "details": {"a": 1}, "issues": ({"b": 2},), "payment": {"accepts": []}, "policy_text": "Read.",
@@ -26,7 +35,15 @@ FACTS = {
     "credits_refunded": True, "retry_after": 2.5, "problems": ("one", "two"),
     "located": (Problem(field="x", message="one"),), "needed_usd": Decimal("1.5"), "queue_id": "q1",
     "available_usd": Decimal("0.5"), "job_id": "j1", "reason": "key",
-    "problem": VeniceError("inner", charge=Charge.CHARGED),
+    "problem": VeniceError("inner", charge=Charge.CHARGED), "options": (OPTION,), "payment_required": {"accepts": []},
+    "auth_options": {"apiKey": {"header": "h"}}, "balance_usd": Decimal("0.01"), "minimum_balance_usd": Decimal("0.1"),
+    "minimum_top_up_usd": Decimal(5), "suggested_top_up_usd": Decimal(10), "challenge": CHALLENGE,
+    "instructions": TopUpInstructions(
+        steps=("a", "b"), receiver_wallet="0xb", token_address="0xa", token_decimals=6, network="eip155:8453",
+        minimum_usd=Decimal("5.0"),
+    ),
+    "tokens": ("USDC",), "chains": ("base", "solana"), "usd": Decimal("7.5"), "cap_usd": Decimal(5),
+    "expires_at": 1790000000.5,
 }  # fmt: skip
 
 each = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
@@ -57,7 +74,12 @@ def test_the_picture_in_the_docstring_is_the_tree() -> None:
 
 def test_every_fact_is_tried_here() -> None:
     """A fact that is added is pickled and copied by these tests too."""
-    declared = {name for kind in EVERY for name in vars(kind) if not name.startswith("_") and name != "message"}
+    declared = {
+        name
+        for kind in EVERY
+        for name, value in vars(kind).items()
+        if not name.startswith("_") and not isinstance(value, property)  # those follow from facts
+    }
     assert declared == set(FACTS)
 
 
@@ -142,9 +164,79 @@ def test_every_charge_has_its_own_sentence() -> None:
         (errors.RateLimitError, True), (errors.FailureBlockError, True), (errors.ServerError, True),
         (errors.CapacityError, True), (errors.IncompleteDownloadError, True), (errors.BadRequestError, False),
         (errors.AuthenticationError, False), (errors.PaymentRequiredError, False), (errors.ContentRejectedError, False),
+        (errors.WalletConcurrencyError, True), (errors.TopUpPendingError, True), (errors.TopUpRefusedError, False),
+        (errors.SpendingCapError, False), (errors.SignerError, False), (errors.SignInError, False),
         (errors.UnexpectedReplyError, False), (errors.ConfigurationError, False), (errors.UnknownOutcomeError, False),
     ],
 )  # fmt: skip
 def test_what_may_pass_by_itself(kind: type[VeniceError], transient: bool) -> None:
     """Only trouble that time can mend is called transient."""
     assert kind("x").transient is transient
+
+
+CODES = {
+    "INVALID_PAYLOAD", "PARSE_ERROR", "INVALID_MESSAGE", "ADDRESS_MISMATCH", "INVALID_CHAIN_ID", "CHAIN_MISMATCH",
+    "UNSUPPORTED_CHAIN", "MISSING_NONCE", "DOMAIN_MISMATCH", "TIMESTAMP_MISMATCH", "EXPIRED", "FUTURE_TIMESTAMP",
+    "NOT_BEFORE", "INVALID_SIGNATURE", "INVALID_WALLET", "NONCE_REUSED",
+}  # fmt: skip
+CLOCK = {"EXPIRED", "FUTURE_TIMESTAMP", "TIMESTAMP_MISMATCH", "NOT_BEFORE"}
+
+
+def sign_in(code: str | None, **facts: object) -> SignInError:
+    return SignInError("No", code=code and f"X402_SIGN_IN_{code}", **facts)
+
+
+class TestSignIn:
+    @pytest.mark.parametrize("code", sorted(CODES))
+    def test_every_code_has_a_cure_of_its_own(self, code: str) -> None:
+        """No two causes are mended by the same, and each cure is a sentence."""
+        others = {sign_in(other).advice for other in CODES - {code}} | {SignInError.advice}
+        assert sign_in(code).advice not in others
+        assert re.fullmatch(r"[A-Z].*\.", sign_in(code).advice)
+        assert str(sign_in(code)) == f"No. Nothing was charged. {sign_in(code).advice}"
+
+    @pytest.mark.parametrize("code", [None, "", "SOMETHING_NEW", "expired"])
+    def test_an_unknown_code_has_the_general_cure(self, code: str | None) -> None:
+        """A code that is newer than this package is no reason to say nothing."""
+        assert sign_in(code).advice == SignInError.advice
+        assert SignInError("No", code="EXPIRED").advice == SignInError.advice
+
+    @pytest.mark.parametrize("code", sorted(CODES))
+    def test_what_a_fresh_signature_may_mend(self, code: str) -> None:
+        """The clock's troubles, after a look at the server's; a used nonce as it is; nothing else."""
+        assert sign_in(code).is_clock is (code in CLOCK)
+        assert sign_in(code).is_stale is (code in CLOCK | {"NONCE_REUSED"})
+
+    @pytest.mark.parametrize(("code", "may"), [(None, True), ("", True), ("SOMETHING_NEW", False)])
+    def test_a_cause_that_is_not_told_may_be_the_clock(self, code: str | None, may: bool) -> None:
+        """The account's own endpoints tell none: without this a wrong clock could not be mended there."""
+        assert (sign_in(code).is_clock, sign_in(code).is_stale) == (may, may)
+
+    def test_an_advice_that_is_given_stays(self) -> None:
+        """Whoever raises it may know better."""
+        assert sign_in("EXPIRED", advice="Do this.").advice == "Do this."
+
+    def test_what_follows_from_facts_is_no_fact(self) -> None:
+        """It cannot be set to contradict the code."""
+        with pytest.raises(AttributeError):
+            sign_in("EXPIRED", is_clock=False)
+
+
+class TestPaymentOption:
+    @pytest.mark.parametrize(
+        ("amount", "usd"),
+        [("5000000", "5"), ("1", "0.000001"), ("0", "0"), ("10000000000", "10000"), ("007", "0.000007"),
+         ("9" * 30, "9" * 24 + "." + "9" * 6)],
+    )  # fmt: skip
+    def test_an_amount_in_dollars(self, amount: str, usd: str) -> None:
+        """Six decimals, exact."""
+        assert attrs.evolve(OPTION, amount=amount).usd == Decimal(usd)
+
+    @pytest.mark.parametrize(
+        "amount",
+        ["", " 5000000", "5000000 ", "+5", "-5", "1_000", "5.0", "1e9", "0x4c4b40", "\u0665", "\u00b2", "\uff15",
+         "9" * 31, "NaN", "Infinity", "5\n", "1,000", "\ufffd5"],
+    )  # fmt: skip
+    def test_what_is_not_plain_digits_is_no_amount(self, amount: str) -> None:
+        """Whatever Python itself would make of it."""
+        assert attrs.evolve(OPTION, amount=amount).usd is None

@@ -5,9 +5,10 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import canaries
 import pytest
-from test_errors import EVERY, FACTS, each, known
+from test_errors import EVERY, FACTS, OPTION, each, known
 
 from venice_async import errors
 from venice_async.auth import ApiKeyAuth
@@ -80,6 +81,11 @@ def test_what_is_nested_too_deep_to_be_written_loses_its_depth_and_not_its_words
         ("PaymentRequiredError", {"payment": [1]}),
         ("BudgetExceededError", {"needed_usd": "much", "available_usd": {"$decimal": "x"}}),
         ("JobHeldError", {"problem": "text", "reason": None}),
+        ("DiscoveryError", {"options": [{"scheme": "exact"}], "auth_options": [1], "payment_required": "text"}),
+        ("WalletBalanceError", {"balance_usd": "much", "instructions": {"steps": "text"}, "challenge": 5}),
+        ("WalletBalanceError", {"tokens": [1], "chains": "base", "options": "text"}),
+        ("UntrustedOfferError", {"options": [{**attrs.asdict(OPTION), "amount": 5000000}]}),
+        ("TopUpPendingError", {"expires_at": "soon", "usd": [1]}),
         ("VeniceError", {"charge": "some", "advice": 1, "transient": "no", "nonsense": 1}),
     ],
 )
@@ -95,6 +101,27 @@ def test_a_chain_without_end_is_told_as_unreadable() -> None:
     assert "cannot be read" in str(error_from_text(chain))
 
 
+def test_a_402_of_an_earlier_version_is_read() -> None:
+    """It knew neither options nor the header as a fact of its own."""
+    text = (
+        '{"type":"PaymentRequiredError","message":"m","facts":{"status":402,"payment":{"accepts":[{"payTo":"0x1"}]}}}'
+    )
+    back = error_from_text(text)
+    assert isinstance(back, errors.PaymentRequiredError)
+    assert (back.payment, back.options, back.payment_required) == ({"accepts": [{"payTo": "0x1"}]}, (), None)
+
+
+def test_what_a_wallet_is_told_comes_back() -> None:
+    """With exact amounts inside of values, and timeouts of either kind."""
+    option = attrs.evolve(OPTION, max_timeout_seconds=300.5, extra={"fee": Decimal("0.10"), "deep": [{"a": None}]})
+    for error in (
+        errors.UntrustedOfferError("No.", options=(option, OPTION), usd=Decimal("5.000001")),
+        errors.JobHeldError("Wait.", problem=errors.TopUpPendingError("x", usd=Decimal(5), expires_at=1.5)),
+        errors.SignInError("No.", code="X402_SIGN_IN_EXPIRED"),
+    ):
+        assert same(error_from_text(error_text(error)), error)
+
+
 def test_prices_of_earlier_versions_are_read() -> None:
     """They were written as texts."""
     back = error_from_text('{"type":"BudgetExceededError","message":"m","facts":{"needed_usd":"0.10"}}')
@@ -102,23 +129,30 @@ def test_prices_of_earlier_versions_are_read() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 500, 503])
-def test_a_key_that_the_server_repeats_is_in_no_fact(status: int) -> None:
+@pytest.mark.parametrize("endpoint", ["queue", "top_up", "wallet_balance"])
+def test_a_key_that_the_server_repeats_is_in_no_fact(status: int, endpoint: str) -> None:
     """Neither in the error nor in what the ledger keeps of it."""
     said = f"your key is {canaries.KEY}"
+    option = dict.fromkeys(("scheme", "network", "asset", "amount", "payTo"), said) | {"extra": {said: [said]}}
+    challenge = {"info": dict.fromkeys(("domain", "uri", "nonce", "statement"), said)}
     tree = {
         "error": {"message": said, "code": canaries.KEY, "recommended_model": said}, "details": {said: said},
         "issues": [said], "hint": said, "suggested_prompt": said, "docs_url": said, "face_media_roles": [said],
-        "consent": {"policy_text": said, "consent_version": said}, "accepts": [{"payTo": said}],
+        "consent": {"policy_text": said, "consent_version": said}, "accepts": [option],
+        "authOptions": {"apiKey": {said: said}}, "siwxChallenge": challenge, "supportedChains": [said],
+        "topUpInstructions": {"step1": said, "receiverWallet": said, "network": said},
     }  # fmt: skip
-    hidden = base64.b64encode(json.dumps({"a": [said]}).encode()).decode()
+    told = {"accepts": [option], "x402Version": 2, "extensions": {"sign-in-with-x": challenge}, "error": said}
+    hidden = base64.b64encode(json.dumps(told).encode()).decode()
     escaped = json.dumps(tree).replace("canary", "\\u0063anary")
     head = ReplyHead(
         status=status,
         headers={"payment-required": hidden, "link": f'<{said}>; rel="successor-version"', "cf-ray": canaries.KEY},
     )
-    call = Call(name="queue", method="POST", url="https://a.example/x", channel=Channel.QUEUE)
+    call = Call(name=endpoint, method="POST", url="https://a.example/x", channel=Channel.QUEUE)
     exchanger = Exchanger(transport=None, governor=None, auth=ApiKeyAuth(canaries.KEY))  # type: ignore[arg-type]
-    for body in (json.dumps(tree), escaped):
+    bodies = [json.dumps(tree), escaped, "", json.dumps({**tree, "x402Version": 2})]
+    for body in (*bodies, json.dumps({**tree, "code": "PAYMENT_REQUIRED"})):
         error = exchanger.failure(call, head, body.encode())
         canaries.assert_nothing_secret(error, error_text(error), error_from_text(error_text(error)))
 

@@ -17,7 +17,9 @@ from venice_async.models import (
     QueuedVideo,
     Quote,
     QuoteRequest,
+    TopUp,
     VideoRequest,
+    WalletPage,
     given_fields,
 )
 
@@ -40,7 +42,8 @@ def test_values_are_keyword_only_and_have_a_docstring(kind: type) -> None:
     [
         MediaFile.from_bytes(b"x", content_type="image/png"), VideoRequest(model="m"), QuoteRequest(model="m"),
         Quote(usd=Decimal(1)), QueuedVideo(model="m", queue_id="q"), Element(),
-        Keyframe(image_url="https://a", frame_index=0),
+        Keyframe(image_url="https://a", frame_index=0), TopUp(wallet_address="0x", usd=Decimal(5)),
+        WalletPage(transactions=(), balance_usd=Decimal(0), has_more=False, offset=0),
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Untrusted text and JSON."""
 
 import json
+import sys
 import unicodedata
 from decimal import Decimal
 
@@ -8,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from venice_async.errors import InvalidRequestError
-from venice_async.wire.text import clean, clean_lines, parse_json, redacted, to_json
+from venice_async.errors import InvalidRequestError, PaymentOption
+from venice_async.wire.text import as_written, clean, clean_lines, parse_json, redacted, redacted_tree, to_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -46,7 +47,33 @@ class TestClean:
         assert len(clean_lines("x\n" * 1000, limit=10)) <= 10
 
 
+class TestAsWritten:
+    @given(st.text(max_size=50), st.integers(1, 40))
+    def test_it_is_safe_and_never_mended(self, text: str, limit: int) -> None:
+        """One short line without marks; equal to a sound text only where it was that text."""
+        shown = as_written(text, limit=limit)
+        assert len(shown) <= limit + 1
+        assert not any(unicodedata.category(char) in HIDDEN for char in shown)
+        assert shown == text or "\ufffd" in shown or (shown.endswith("…") and len(text) > limit)
+
+    @pytest.mark.parametrize("text", ["0xabc ", " 0xabc", "0xabc\n", "\u200b0xabc", "0xabc\x00", "0xabc\ud800"])
+    def test_an_address_with_something_beside_it_is_another(self, text: str) -> None:
+        """What `clean` would trim stays visible to whoever compares."""
+        assert as_written(text) != "0xabc"
+        assert as_written("0xabc") == "0xabc"
+
+
 class TestRedacted:
+    def test_values_are_looked_through(self) -> None:
+        """An option of a 402 may repeat a secret too, in each of its fields."""
+        option = PaymentOption(
+            scheme="KEY", network="KEY", asset="a KEY", amount="5", pay_to="KEY b", extra={"KEY": [{"x": "KEY"}]}
+        )
+        (found,) = redacted_tree((option,), ("KEY",))
+        assert isinstance(found, PaymentOption)
+        assert "KEY" not in repr(found)
+        assert (found.asset, found.amount, found.extra) == ("a ***", "5", {"***": [{"x": "***"}]})
+
     def test_every_secret_goes_everywhere(self) -> None:
         """All of them, and each as often as it stands there."""
         assert redacted("a KEY b LINK KEY", ("KEY", "LINK")) == "a *** b *** ***"
@@ -65,6 +92,21 @@ class TestParse:
     def test_what_is_not_json_is_none(self, body: bytes) -> None:
         """It is never raised about: an answer's status alone may have to decide."""
         assert parse_json(body) is None
+
+    @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a]":', b'["\\"]",', b'["\\\\",'])
+    def test_nesting_ends_no_process(self, opening: bytes) -> None:
+        """A library may have lifted the interpreter's limit; then the decoder would run out of stack."""
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(10**6)
+        try:
+            assert parse_json(opening * 200_000) is None
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def test_many_brackets_are_not_nesting(self) -> None:
+        """Neither side by side nor in texts."""
+        tree = {"list": [[], {"a": ["]]", "[[[\\", '"[[[[']}] * 300, "[" * 1000: "{" * 1000}
+        assert parse_json(json.dumps(tree).encode()) == tree
 
     def test_prices_stay_exact(self) -> None:
         """0.1 + 0.2 is 0.3 dollars."""

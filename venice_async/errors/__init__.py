@@ -13,8 +13,12 @@
     ├── APIStatusError                the server answered with an error status (.status, .code, .ray)
     │   ├── BadRequestError           400 (.details, .issues)
     │   ├── AuthenticationError       401
-    │   ├── PaymentRequiredError      402 (.payment: what the body and PAYMENT-REQUIRED header say)
+    │   │   └── SignInError           401, a wallet's sign-in (.code, .is_clock, .is_stale)
+    │   ├── PaymentRequiredError      402 (.payment: what the body and PAYMENT-REQUIRED header say; .options)
+    │   │   ├── DiscoveryError        402 without any credential (.auth_options)
+    │   │   └── WalletBalanceError    402, the wallet's credit is too low (.balance_usd, .instructions, .challenge)
     │   ├── PermissionDeniedError     403
+    │   │   └── WalletMismatchError   403, another wallet's account
     │   ├── NotFoundError             404
     │   ├── ConsentRequiredError      409 needs_consent (.policy_text, .consent_version, .face_media_roles)
     │   ├── ConflictError             409, any other
@@ -23,12 +27,19 @@
     │   ├── UnsupportedMediaTypeError 415
     │   ├── ContentRejectedError      422 (.suggested_prompt, .recommended_model, .hint, .credits_refunded)
     │   ├── RateLimitError            429 (.retry_after)
-    │   │   └── FailureBlockError     429, too many failed requests: the key is blocked for 30 s
+    │   │   ├── FailureBlockError     429, too many failed requests: the key is blocked for 30 s
+    │   │   └── WalletConcurrencyError 429, more than five requests of a wallet in flight
     │   └── ServerError               5xx
     │       └── CapacityError         503, said by Venice itself: the model is at capacity or offline
     ├── UnexpectedReplyError          an answer that the API does not document (.status, .ray)
     │   └── UnexpectedRedirectError   a 3xx: never followed
     ├── GenerationFailedError         the status word of a retrieve answer is "failed"
+    ├── SignerError                   the wallet's signer failed or refused; nothing was sent
+    ├── TopUpError                    about a top-up (.usd)
+    │   ├── SpendingCapError          above a cap of the user's: nothing was signed (.cap_usd, .available_usd)
+    │   ├── UntrustedOfferError       the offer failed our checks: nothing was signed (.options)
+    │   ├── TopUpRefusedError         the server said no (.status, .code, .expires_at)
+    │   └── TopUpPendingError         nobody can tell yet (.expires_at)
     ├── DownloadError                 the video could not be made a whole file
     │   ├── IncompleteDownloadError   the transfer ended early
     │   ├── InvalidVideoError         whole, but not an MP4 file
@@ -80,6 +91,20 @@ from venice_async.errors.base import (
     InvalidRequestError,
     VeniceError,
 )
+from venice_async.errors.payments import PaymentOption, SignInChallenge, TopUpInstructions
+from venice_async.errors.wallet import (
+    DiscoveryError,
+    SignerError,
+    SignInError,
+    SpendingCapError,
+    TopUpError,
+    TopUpPendingError,
+    TopUpRefusedError,
+    UntrustedOfferError,
+    WalletBalanceError,
+    WalletConcurrencyError,
+    WalletMismatchError,
+)
 from venice_async.errors.work import (
     DestinationExistsError,
     DownloadError,
@@ -110,6 +135,7 @@ __all__ = [
     "ConsentRequiredError",
     "ContentRejectedError",
     "DestinationExistsError",
+    "DiscoveryError",
     "DownloadError",
     "DuplicateQueueIdError",
     "FailureBlockError",
@@ -125,17 +151,30 @@ __all__ = [
     "ManagerClosedError",
     "NotFoundError",
     "PayloadTooLargeError",
+    "PaymentOption",
     "PaymentRequiredError",
     "PermissionDeniedError",
     "RateLimitError",
     "ReplyLostError",
     "SendError",
     "ServerError",
+    "SignInChallenge",
+    "SignInError",
+    "SignerError",
+    "SpendingCapError",
     "StaleRecordError",
+    "TopUpError",
+    "TopUpInstructions",
+    "TopUpPendingError",
+    "TopUpRefusedError",
     "UnexpectedRedirectError",
     "UnexpectedReplyError",
     "UnknownOutcomeError",
     "UnsupportedMediaTypeError",
+    "UntrustedOfferError",
     "VeniceError",
     "VideoTooLargeError",
+    "WalletBalanceError",
+    "WalletConcurrencyError",
+    "WalletMismatchError",
 ]

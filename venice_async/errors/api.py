@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from venice_async.errors.base import Charge, VeniceError
+from venice_async.errors.payments import PaymentOption
 
 
 class APIConnectionError(VeniceError):
@@ -66,12 +67,15 @@ class PaymentRequiredError(APIStatusError):
 
     `payment` holds what the answer says beyond its text: the x402 discovery (`x402Version`, `accepts`, `authOptions`)
     or the wallet form (`currentBalanceUsd`, `minimumTopUpUsd`, ...), and the decoded PAYMENT-REQUIRED header as
-    `payment_required`. Amounts and addresses in it are the server's claims: check them before paying anything.
+    `payment_required`, which stands for itself as well. `options` are the ways to pay of the body, or else of the
+    header. Amounts and addresses in them are the server's claims: check them before paying anything.
     """
 
     advice = "Top up the balance or raise the key's spending limit, then try again."
     status = 402
     payment: Mapping[str, Any] | None = None
+    options: tuple[PaymentOption, ...] = ()
+    payment_required: Mapping[str, Any] | None = None
 
 
 class PermissionDeniedError(APIStatusError):

@@ -10,12 +10,15 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
-from venice_async.errors import api, base, work
+from venice_async.errors import api, base, wallet, work
 from venice_async.errors.base import Charge, VeniceError
+from venice_async.errors.payments import PaymentOption, SignInChallenge, TopUpInstructions
 from venice_async.errors.problems import Problem
 
 _DECIMAL = "$decimal"
 """Marks an exact number: in JSON it would come back as the nearest binary one."""
+_VALUES = (Problem, PaymentOption, SignInChallenge, TopUpInstructions)
+"""What facts may hold beside plain JSON: kept as their fields, made anew by the fact's annotation."""
 
 
 def error_text(error: VeniceError) -> str:
@@ -48,7 +51,7 @@ def _plain(value: Any) -> Any:
     match value:
         case VeniceError():
             return _tree(value)
-        case Problem():
+        case _ if isinstance(value, _VALUES):
             return attrs.asdict(value, recurse=False)
         case Decimal():
             return {_DECIMAL: str(value)}
@@ -69,7 +72,7 @@ def _exact(tree: dict[str, Any]) -> Any:
 
 def _error(tree: Mapping[str, Any]) -> VeniceError:
     name, found = str(tree.get("type")), tree.get("facts")
-    kinds = (getattr(module, name, None) for module in (api, base, work))
+    kinds = (getattr(module, name, None) for module in (api, base, wallet, work))
     kind = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, VeniceError)), VeniceError)
     facts = _facts(kind, found) if isinstance(found, dict) else {}
     return kind(str(tree.get("message", "")), **facts)
@@ -109,8 +112,8 @@ def _of_kind(value: Any, kind: type) -> Any:
         return Charge(value)
     if kind is Decimal and isinstance(value, str):
         return Decimal(value)
-    if kind is Problem and isinstance(value, dict):
-        return Problem(**{name: _restored(value[name], hint) for name, hint in Problem.__annotations__.items()})
+    if kind in _VALUES and isinstance(value, dict):
+        return kind(**{name: _restored(value[name], hint) for name, hint in kind.__annotations__.items()})
     if kind is VeniceError and isinstance(value, dict):
         return _error(value)
     wanted = (int, float) if kind is float else kind

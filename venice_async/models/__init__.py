@@ -18,6 +18,7 @@ from venice_async.models.fields import given_fields
 from venice_async.models.media import Element, Keyframe, Media, MediaFile
 from venice_async.models.offers import Deprecation, VideoConstraints, VideoModel
 from venice_async.models.requests import QUOTE_ONLY, QuoteRequest, SeedanceConsent, Suggestion, VideoRequest
+from venice_async.models.wallet import TopUp, TopUpReceipt, WalletBalance, WalletPage, WalletTransaction
 
 __all__ = [
     "QUOTE_ONLY",
@@ -35,10 +36,15 @@ __all__ = [
     "QuoteRequest",
     "SeedanceConsent",
     "Suggestion",
+    "TopUp",
+    "TopUpReceipt",
     "Transcript",
     "UsageRow",
     "VideoConstraints",
     "VideoModel",
     "VideoRequest",
+    "WalletBalance",
+    "WalletPage",
+    "WalletTransaction",
     "given_fields",
 ]

@@ -5,9 +5,8 @@ The body shapes are those of the vendor's OpenAPI document and guides: `{"error"
 between, HTML or nothing at all.
 """
 
-import base64
-import binascii
 import email.utils
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,19 +23,22 @@ from venice_async.errors import (
     GoneError,
     NotFoundError,
     PayloadTooLargeError,
-    PaymentRequiredError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
+    SignInError,
     UnexpectedRedirectError,
     UnexpectedReplyError,
     UnsupportedMediaTypeError,
     VeniceError,
+    WalletConcurrencyError,
+    WalletMismatchError,
 )
 from venice_async.limits.headers import RateHeaders
 from venice_async.wire.advice import advice_on
 from venice_async.wire.complaints import complaints
 from venice_async.wire.exchange import ReplyHead
+from venice_async.wire.payments import header_tree, payment_error
 from venice_async.wire.text import clean, clean_lines, parse_json
 
 REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 429})
@@ -46,8 +48,10 @@ UNREACHED = frozenset({521, 523, 525, 526, 530})
 
 _PAID = frozenset({"queue", "transcribe"})
 _DELIVERY = frozenset({"retrieve", "download"})
+_ACCOUNT = frozenset({"wallet_balance", "wallet_transactions"})
+_TOP_UP = "top_up"
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
 _PLAIN: dict[int, type[APIStatusError]] = {
-    401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
     413: PayloadTooLargeError,
@@ -65,6 +69,8 @@ def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
     """
     tree = parse_json(body)
     fields: Mapping[str, Any] = tree if isinstance(tree, dict) else {}
+    if endpoint == _TOP_UP:
+        fields = _with_code(fields)
     error = _redirect(endpoint, head) if 300 <= head.status < 400 else _typed(endpoint, head, fields)
     if advice := advice_on(endpoint, error):
         error.advice = advice
@@ -74,6 +80,9 @@ def failure_of(endpoint: str, head: ReplyHead, body: bytes) -> VeniceError:
         error.charge = _charge_of_delivery(error)
         if error.charge is Charge.CHARGED and error.transient:
             error.advice = ASK_AGAIN
+    elif endpoint == _TOP_UP:
+        # A page of something in between proves nothing, and the server may hold the payment whatever it answers.
+        error.charge = Charge.NONE if head.status in REFUSALS - {409} else Charge.UNVERIFIED
     if error.charge is Charge.UNVERIFIED and endpoint in _PAID and not isinstance(error, ContentRejectedError):
         error.advice = "Do not send it again blindly: look at the account's usage first."
     return error
@@ -86,7 +95,7 @@ def _redirect(endpoint: str, head: ReplyHead) -> VeniceError:
 
 def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceError:
     status = head.status
-    said = _said(fields)
+    said = _said(fields) or (_said(header_tree(head.headers.get("payment-required", ""))) if status == 402 else "")
     facts: dict[str, Any] = {"status": status, "code": _code(fields), "ray": head.ray}
     message = (
         f"The server refused {endpoint} ({status}): {said}"
@@ -98,7 +107,7 @@ def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceE
         message = f"{message.rstrip('.')} ({told})." if told else message
         return BadRequestError(message, **facts, details=_details(fields), issues=_issues(fields))
     if status == 402:
-        return PaymentRequiredError(message, **facts, payment=_payment(head, fields))
+        return payment_error(endpoint, message, facts, head, fields)
     if status == 409:
         return _conflict(message, facts, fields)
     if status == 410:
@@ -106,16 +115,30 @@ def _typed(endpoint: str, head: ReplyHead, fields: Mapping[str, Any]) -> VeniceE
     if status == 422:
         return ContentRejectedError(message, **facts, **_rejection(fields))
     if status == 429:
-        kind = FailureBlockError if "too many failed" in said.lower() else RateLimitError
-        return kind(message, **facts, retry_after=_retry_after(head))
+        return _too_many(facts["code"], said)(message, **facts, retry_after=_retry_after(head))
     if status >= 500:
-        kind_of_5xx = CapacityError if status == 503 and _is_venices_own(head, fields) else ServerError
+        about_the_model = status == 503 and endpoint != _TOP_UP and _is_venices_own(head, fields)
+        kind_of_5xx = CapacityError if about_the_model else ServerError
         return kind_of_5xx(message, **facts, retry_after=_retry_after(head))
-    if status in _PLAIN:
-        return _PLAIN[status](message, **facts)
-    if 400 <= status < 500:
-        return APIStatusError(message, **facts)
+    if status >= 400:
+        return _refusal(endpoint, status, facts["code"], said)(message, **facts)
     return UnexpectedReplyError(f"The server answered {endpoint} with {status}.", status=status, ray=head.ray)
+
+
+def _refusal(endpoint: str, status: int, code: str | None, said: str) -> type[APIStatusError]:
+    words = said.lower()
+    if status == 403 and "your own wallet" in words:
+        return WalletMismatchError
+    if status != 401:
+        return _PLAIN.get(status, APIStatusError)
+    signed = (code or "").startswith("X402_SIGN_IN_") or "invalid sign-in-with-x" in words
+    return SignInError if signed or (endpoint in _ACCOUNT and "sign-in-with-x" in words) else AuthenticationError
+
+
+def _too_many(code: str | None, said: str) -> type[RateLimitError]:
+    if code == "X402_CONCURRENCY_LIMIT":
+        return WalletConcurrencyError
+    return FailureBlockError if "too many failed" in said.lower() else RateLimitError
 
 
 def _charge_of_paid(status: int, error: VeniceError) -> Charge:
@@ -159,6 +182,14 @@ def _is_venices_own(head: ReplyHead, fields: Mapping[str, Any]) -> bool:
         return False
     marked = "x-venice-version" in head.headers or "cf-ray" in head.headers
     return marked or any(word in f"{said} {_code(fields) or ''}".lower() for word in _REFUSING_WORDS)
+
+
+def _with_code(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A top-up's errors have the code in `error` and the words in `message`: the same as others have them."""
+    code = fields.get("error")
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        return fields
+    return {**fields, "error": {"code": code, "message": fields.get("message")}}
 
 
 def _inner(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -210,19 +241,6 @@ def _conflict(message: str, facts: dict[str, Any], fields: Mapping[str, Any]) ->
         face_media_roles=tuple(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else (),
         docs_url=_text(fields.get("docs_url")),
     )
-
-
-def _payment(head: ReplyHead, fields: Mapping[str, Any]) -> dict[str, Any]:
-    payment = {name: value for name, value in fields.items() if name not in {"error", "code"}}
-    header = head.headers.get("payment-required")
-    if header:
-        try:
-            decoded = parse_json(base64.b64decode(header, validate=True))
-        except (binascii.Error, ValueError):
-            decoded = None
-        if isinstance(decoded, dict):
-            payment["payment_required"] = decoded
-    return payment
 
 
 def _successor(head: ReplyHead) -> str | None:

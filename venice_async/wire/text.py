@@ -1,13 +1,18 @@
 """Untrusted text and JSON: read without ever raising, and safe to show."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+import attrs
+
 from venice_async.errors import InvalidRequestError
 
+_DEEPEST = 200
+_BRACKETS = re.compile(r"[\[\]{}]")
 _ESCAPED = bytes(range(32)) + b'"\\'  # what JSON writes in another way
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # control, bidi and format marks, surrogates, line breaks
 
@@ -26,6 +31,17 @@ def clean_lines(text: str, *, limit: int) -> str:
     return "\n".join(clean(line, limit=limit) for line in text[:limit].splitlines())
 
 
+def as_written(text: str, *, limit: int = 200) -> str:
+    """A server's text that is compared, such as an address: safe to show, and never mended into what it is not.
+
+    What `clean` would hide stands as U+FFFD here, spaces stay, and what is cut at `limit` ends in an ellipsis.
+    """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
+    shown = "".join("\ufffd" if unicodedata.category(char) in _HIDDEN else char for char in text[:limit])
+    return shown + "…" if len(text) > limit else shown
+
+
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """The server's words without the secrets that it may have echoed."""
     for secret in secrets:
@@ -34,7 +50,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def redacted_tree(value: Any, secrets: Sequence[str]) -> Any:
-    """The same for whatever JSON holds; None for what is nested too deep to be looked through."""
+    """The same for whatever JSON holds, and our values of it; None for what is nested too deep to be looked through."""
     try:
         return _redacted_tree(value, secrets)
     except RecursionError:
@@ -49,6 +65,9 @@ def _redacted_tree(value: Any, secrets: Sequence[str]) -> Any:
             return {redacted(name, secrets): _redacted_tree(item, secrets) for name, item in value.items()}
         case list() | tuple():
             return type(value)(_redacted_tree(item, secrets) for item in value)
+        case _ if attrs.has(type(value)):
+            fields = {name: getattr(value, name) for name in attrs.fields_dict(type(value))}
+            return attrs.evolve(value, **{name: _redacted_tree(item, secrets) for name, item in fields.items()})
         case _:
             return value
 
@@ -110,9 +129,27 @@ def parse_json(body: bytes) -> Any:
     numbers and bottomless nesting are not JSON here.
     """
     try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
+        text = body.decode("utf-8-sig")
+        return None if is_too_deep(text) else _DECODER.decode(text)
     except (ValueError, RecursionError, ArithmeticError):
         return None
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether a JSON text nests deeper than anybody needs; told without going down.
+
+    The interpreter's own limit is no guard: libraries lift it (py_ecc, which comes with eth_account, to 100,000), and
+    then the decoder runs out of stack before, which ends the process.
+    """
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return False
+    outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+    depth = 0
+    for mark in _BRACKETS.findall(outside):
+        depth += 1 if mark in "[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _refuse_constant(name: str) -> None:
