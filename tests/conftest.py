@@ -1,9 +1,16 @@
 """What every test may use."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
+
+from venice_async.loading import load
+
+with contextlib.suppress(ImportError):
+    # Some tests import it themselves, and the recursion limit that it would leave is no user's.
+    load("eth_account.messages")
 
 
 @pytest.fixture

@@ -208,11 +208,19 @@ def test_the_balance_runs_out(make_api: Any) -> None:
     assert len(api.brain.book.charges) == 1
 
 
-@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic dGVzdA=="])
+@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Basic dGVzdA=="])
 @pytest.mark.parametrize("path", ["/video/queue", "/video/retrieve", "/video/complete", "/video/transcriptions"])
 def test_no_key_no_work(api: Any, path: str, authorization: str | None) -> None:
     """Endpoints that cost or show something want a Bearer."""
     assert api.post(path, {}, authorization=authorization).status == 401
+
+
+@pytest.mark.parametrize("authorization", [None, "", " "])
+@pytest.mark.parametrize("path", ["/video/queue", "/video/retrieve", "/video/complete", "/video/transcriptions"])
+def test_no_credential_at_all(api: Any, path: str, authorization: str | None) -> None:
+    """Who shows nothing is told how to pay; where no wallet is taken it is a 401."""
+    assert api.post(path, {}, authorization=authorization).status == 402
+    assert api.get("/billing/balance", authorization=authorization).status == 401
 
 
 def test_keys_that_look_real_are_refused(api: Any) -> None:
@@ -263,7 +271,7 @@ def test_transcriptions(make_api: Any) -> None:
 
 
 def test_account_pages(make_api: Any) -> None:
-    """The limits told are those enforced; wallets are not served; top-ups say what could be paid."""
+    """The limits told are those enforced; a key opens no wallet's pages; top-ups say what could be paid."""
     api = make_api(limits=RateLimits(queue_per_minute=7))
     told = api.get("/api_keys/rate_limits").json["data"]["rateLimits"]
     assert {limit["amount"] for group in told for limit in group["rateLimits"]} == {7}

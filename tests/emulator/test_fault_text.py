@@ -25,6 +25,9 @@ READ = {
     ),
     "429:times=3,retry_after=5,endpoint=queue": StatusFault(status=429, times=3, retry_after=5.0, endpoints=("queue",)),
     "502:page=html,message=x": StatusFault(status=502, page="html", message="x"),
+    "504:endpoint=top_up,after=1,processed=yes": StatusFault(
+        status=504, endpoints=("top_up",), after=1, processed=True
+    ),
     "cut:at=0.3,after=2,times=1": CutFault(at=0.3, after=2, times=1),
     "reject:prompt=a gun,suggest=a flower": RejectFault(prompt="a gun", suggested_prompt="a flower"),
     "fail:job=2|5,kind=content,refunded=no,recommend=m": JobFault(

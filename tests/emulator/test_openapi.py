@@ -1,5 +1,6 @@
 """Every answer has a documented status, content type and body."""
 
+import base64
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from venice_async.emulator.faults import ConsentFault, JobFault, RejectFault, StatusFault
 from venice_async.emulator.sheets import DEFAULT_SHEETS
+from venice_async.emulator.wallets import Wallets
 from venice_async.limits import RateLimits
 
 
@@ -136,7 +138,7 @@ def test_refusals_before_any_work(spec: Spec, api: Any, endpoint: str) -> None:
     path = f"/video/{endpoint}"
     upscale = {"model": "topaz-video-upscale", "video_url": "https://example.com/a.mp4"}
     refusals = {
-        401: api.post(path, upscale, authorization=None),
+        401: api.post(path, upscale, authorization=None if endpoint == "quote" else "Basic x"),
         415: api.post(path, {}, content_type="text/plain"),
         400: api.post(path, {}),
     }
@@ -181,3 +183,49 @@ def test_every_model_takes_a_documented_body(spec: Spec, api: Any, sheet: Any) -
     answer = api.post("/video/queue", body)
     assert answer.status == (503 if sheet.offline else 200), answer.content
     spec.check("post", "/video/queue", answer)
+
+
+def test_the_402s_of_wallets(spec: Spec, make_api: Any) -> None:
+    """No credential, no credit, too little credit: each is exactly one of the documented shapes."""
+    from .purse import Purse
+
+    purse, poor = Purse(1), Purse(2)
+    api = make_api(wallets=Wallets({purse.address: "0.2"}))
+    forms = spec.components["schemas"]["X402InferencePaymentRequired"]["anyOf"]
+    answers = {0: api.post("/video/queue", api.body(), authorization=None)}
+    answers[1] = api.post("/video/queue", api.body(), **poor.credentials())
+    for index, answer in answers.items():
+        spec.check("post", "/video/queue", answer)
+        fits = [jsonschema.Draft7Validator(form).is_valid(answer.json) for form in forms]
+        assert fits == [number == index for number in range(len(forms))]
+    spec.check("post", "/video/queue", api.post("/video/queue", api.body(), **purse.credentials()))
+    for endpoint in ("retrieve", "complete", "transcriptions"):
+        for credentials in ({"authorization": None}, poor.credentials()):
+            spec.check("post", f"/video/{endpoint}", api.post(f"/video/{endpoint}", {}, **credentials))
+
+
+def test_the_answers_to_wallets(spec: Spec, make_api: Any) -> None:
+    """Pages, refusals and top-ups have their documented bodies."""
+    from .purse import Purse
+
+    purse = Purse(1)
+    api = make_api(wallets=Wallets({purse.address: 9}, diem={purse.address: 1}), usage_request_ids=True)
+    paid = api.send("POST", "/api/v1/x402/top-up", payment_signature=packed(purse.payment()))
+    api.post("/video/queue", api.body(), **purse.credentials())
+    api.brain.wallets[purse.address].diem_usd = None
+    api.post("/video/queue", api.body(), **purse.credentials())
+    assert paid.status == 200
+    spec.check("post", "/x402/top-up", paid)
+    for page, query in (("balance", {}), ("transactions", {}), ("transactions", {"limit": "500"})):
+        path = f"/x402/{page}/{{walletAddress}}"
+        spec.check("get", path, api.get(f"/x402/{page}/{purse.address}", query=query, **purse.credentials()))
+        spec.check("get", path, api.get(f"/x402/{page}/{Purse(2).address}", **purse.credentials()))
+        spec.check("get", path, api.get(f"/x402/{page}/{purse.address}", authorization=None, sign_in_with_x="x"))
+    for credentials in ({"sign_in_with_x": "x"}, {"sign_in_with_x": "x", "payment_signature": "x"}):
+        answer = api.post("/video/queue", api.body(), authorization=None, **credentials)
+        assert answer.json["code"]
+        spec.check("post", "/video/queue", answer)
+
+
+def packed(tree: Any) -> str:
+    return base64.b64encode(json.dumps(tree).encode()).decode()

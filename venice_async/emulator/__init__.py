@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from venice_async.emulator.manual_clock import ManualClock
     from venice_async.emulator.plain_clips import PlainClips
     from venice_async.emulator.visits import RequestRecord
+    from venice_async.emulator.wallets import EmulatedWallet, Transfer, WalletEntry
 
 __all__ = [
     "Emulator",
@@ -40,6 +41,9 @@ __all__ = [
     "Charge",
     "EmulatedJob",
     "RequestRecord",
+    "EmulatedWallet",
+    "WalletEntry",
+    "Transfer",
     "Fault",
     "StatusFault",
     "CutFault",
@@ -64,6 +68,9 @@ _HOMES = {
     "Charge": "jobs",
     "EmulatedJob": "jobs",
     "RequestRecord": "visits",
+    "EmulatedWallet": "wallets",
+    "WalletEntry": "wallets",
+    "Transfer": "wallets",
     "parse_fault": "fault_text",
 }
 

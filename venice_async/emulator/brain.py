@@ -1,6 +1,6 @@
 """The API as a plain object: a request goes in, an answer comes out, and time is told from outside."""
 
-import math
+import email.utils
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -8,8 +8,10 @@ from typing import Any, Final
 import attrs
 
 from venice_async.emulator.billing import UsageBook
+from venice_async.emulator.cashier import Cashier
 from venice_async.emulator.catalogue import Catalogue, ModelSheet
 from venice_async.emulator.endpoints import Endpoints
+from venice_async.emulator.entrance import Entrance, too_many
 from venice_async.emulator.faults import (
     CutFault,
     DropFault,
@@ -23,21 +25,24 @@ from venice_async.emulator.faults import (
 )
 from venice_async.emulator.garbage import garbled, is_foreign, page, status_page
 from venice_async.emulator.jobs import EmulatedJob, ExecutionTime, JobBook
-from venice_async.emulator.limiter import Limiter
+from venice_async.emulator.limiter import OWN_LIMITS, Limiter
 from venice_async.emulator.links import serve_link
 from venice_async.emulator.messages import MAX_BODY, Clips, EmulatedAnswer, EmulatedRequest, Piece, Refused, Video
 from venice_async.emulator.plain_clips import PlainClips
+from venice_async.emulator.settlement import Settlement
 from venice_async.emulator.sheets import DEFAULT_SHEETS
+from venice_async.emulator.siwx import claimed
 from venice_async.emulator.validation import json_object
-from venice_async.emulator.visits import MEDIA_ROOT, RequestRecord, Route, Visit, bearer, key_hash, looks_real, route_of
+from venice_async.emulator.visits import MEDIA_ROOT, RequestRecord, Route, Visit, bearer, key_hash, route_of
+from venice_async.emulator.wallet_pages import WalletPages
+from venice_async.emulator.wallets import Stay, Wallets
+from venice_async.emulator.x402 import Shop
 from venice_async.limits import RateLimits
 
 VIDEO_SIZE: Final = 300_000
 """Bytes of a video unless another size is asked for: with fewer it would look like the stand-in for a rejected one."""
 PLACEHOLDER_SIZE: Final = 4096
 """Bytes of the tiny video that stands in for a rejected one."""
-
-_BLOCKED: Final = "Too many failed attempts resulting in a non-success status code. Please wait 30s and try again."
 
 
 class Brain:
@@ -67,8 +72,11 @@ class Brain:
         transcriptions_retired: bool = False,
         usage_delay: float = 0.0,
         usage_request_ids: bool = False,
+        wallets: Wallets | None = None,
+        shop: Shop | None = None,
+        settle_delay: float = 0.0,
     ) -> None:
-        """The options are those of `Emulator`."""
+        """The options are those of `Emulator`; `wallets` and `shop` are made of those for wallets."""
         self.limiter = Limiter(limits or RateLimits(), windows=windows, reset_unit=reset_unit)
         self.faults = FaultPlan(faults)
         self.book = JobBook(
@@ -76,77 +84,96 @@ class Brain:
             balance_usd=balance_usd,
         )  # fmt: skip
         self.requests: list[RequestRecord] = []
+        self.wallets = Wallets() if wallets is None else wallets
+        self.settlement = Settlement(wallets=self.wallets, delay=settle_delay)
         self._clips = clips or PlainClips()
         self._video_size = video_size
-        self._api_keys = None if api_keys is None else frozenset(api_keys)
+        usage, shop = UsageBook(delay=usage_delay, request_ids=usage_request_ids), shop or Shop()
+        self._entrance = Entrance(
+            limiter=self.limiter, wallets=self.wallets, shop=shop,
+            api_keys=None if api_keys is None else frozenset(api_keys),
+        )  # fmt: skip
+        self._pages = WalletPages(
+            shop=shop, settlement=self.settlement, delay=usage_delay, request_ids=usage_request_ids
+        )
         self._endpoints = Endpoints(
-            catalogue=Catalogue(sheets), book=self.book, faults=self.faults, limits=self.limiter.limits,
-            usage=UsageBook(delay=usage_delay, request_ids=usage_request_ids),
+            catalogue=Catalogue(sheets), book=self.book, faults=self.faults, limits=self.limiter.limits, usage=usage,
+            cashier=Cashier(book=self.book, usage=usage, wallets=self.wallets),
             transcriptions_retired=transcriptions_retired, consented=set(),
         )  # fmt: skip
 
+    def arrive(self, path: str, headers: Mapping[str, str]) -> Stay:
+        """Let a request in whose head has come, and count it among those of its wallet until `leave()` is called.
+
+        A door calls this, and tells `answer` by `crowded` where there was no room.
+        """
+        wallet, _ = claimed(headers)
+        try:
+            takes_wallet = route_of(path).takes_wallet
+        except Refused:
+            takes_wallet = False
+        return Stay() if wallet is None or not takes_wallet else self.wallets.enter(wallet)
+
     def answer(self, request: EmulatedRequest, *, now: float, wall: float) -> EmulatedAnswer:
         """Answer one request. Never raises, whatever the request holds; anything wrong is answered as JSON."""
+        self.settlement.advance(now, wall)
         visit = Visit(request=request, now=now, wall=wall, number=self.book.next_number)
         visit.key = bearer(request)
         if visit.key is not None:
             visit.account = key_hash(visit.key)
         try:
-            self._enter(visit)
-            answer = self._serve(visit)
+            answer = self._enter(visit) or self._serve(visit)
         except Refused as refused:
             answer = refused.answer
         return self._close(visit, answer)
 
-    def _enter(self, visit: Visit) -> None:
-        """Find out what the request is about, and whether its sender may ask."""
+    def _enter(self, visit: Visit) -> EmulatedAnswer | None:
+        """Find out what the request is about, and whether its sender may ask: None, else the answer that is due."""
         request = visit.request
         if request.path.startswith(MEDIA_ROOT):
             visit.endpoint = "media"
             visit.job = self.book.find_link(request.path.removeprefix(MEDIA_ROOT))
-            return
+            return None
         route = route_of(request.path)
         visit.endpoint = route.endpoint
         self._check_method(visit, route)
-        self._check_key(visit, route)
-        if route.takes_json:
+        refusal = self._entrance.admit(visit, route)
+        if refusal is None and route.takes_json:
             visit.tree = _read_tree(request)
             visit.job = self.book.find(visit.text("queue_id"), visit.now)
+        return refusal
 
     def _serve(self, visit: Visit) -> EmulatedAnswer:
         dropped = self.faults.take(DropFault, visit.occasion())
         if dropped is not None and dropped.stage is not Stage.REPLY:
+            if visit.wallet is not None:
+                visit.wallet.unuse(visit.nonce)
             return EmulatedAnswer(status=0, drop=dropped.stage)
-        answer = self._admit(visit) or self._handle(visit)
+        fault = self._admit(visit)
+        if fault is None or fault.processed:
+            answer = self._handle(visit)
+        if fault is not None:
+            visit.delivers, answer = False, status_page(fault, visit.endpoint)
         return answer if dropped is None else attrs.evolve(answer, drop=dropped.stage)
 
     def _check_method(self, visit: Visit, route: Route) -> None:
         if visit.request.method != route.method:
             raise Refused(405, "Method not allowed", headers={"allow": route.method})
 
-    def _check_key(self, visit: Visit, route: Route) -> None:
-        key = visit.key
-        if key is not None and self._api_keys is None and looks_real(key):
-            raise Refused(401, "This looks like a real API key: an emulator must never see one. Use any other text.")
-        known = key is not None and (self._api_keys is None or key in self._api_keys)
-        if route.needs_key and not known:
-            raise Refused(401, "Authentication failed")
-        blocked = self.limiter.block(visit.account, visit.now)
-        if blocked > 0:
-            raise _too_many(_BLOCKED, blocked)
-
-    def _admit(self, visit: Visit) -> EmulatedAnswer | None:
-        """None for a request that may be handled, else the error it gets. What is refused with 429 takes no room."""
+    def _admit(self, visit: Visit) -> StatusFault | None:
+        """None for a request that may be handled, else what befalls it. What is refused with 429 takes no room."""
         fault = self.faults.take(StatusFault, visit.occasion())
         if fault is None or fault.status != 429:
             wait = self.limiter.admit(visit.account, visit.endpoint, visit.now)
+            if wait is not None and visit.endpoint in OWN_LIMITS:
+                raise too_many("Rate limit exceeded. Please try again later.", wait)
             if wait is not None:
-                raise _too_many("Rate limit exceeded", wait, code="RATE_LIMIT_EXCEEDED")
-        return None if fault is None else status_page(fault)
+                raise too_many("Rate limit exceeded", wait, code="RATE_LIMIT_EXCEEDED")
+        return fault
 
     def _handle(self, visit: Visit) -> EmulatedAnswer:
         garbage = self.faults.take(GarbageFault, visit.occasion())
-        if garbage is not None and visit.endpoint != "queue" and garbage.kind != "mislabelled":
+        if garbage is not None and visit.endpoint not in {"queue", "top_up"} and garbage.kind != "mislabelled":
             return page(garbage.kind)
         answer = self._through_faults(visit, self._respond(visit))
         return answer if garbage is None else garbled(answer, garbage.kind)
@@ -154,7 +181,7 @@ class Brain:
     def _respond(self, visit: Visit) -> EmulatedAnswer:
         if visit.endpoint == "media":
             return serve_link(visit, self._video)
-        handler = getattr(self._endpoints, visit.endpoint)
+        handler = getattr(self._pages if visit.endpoint in OWN_LIMITS else self._endpoints, visit.endpoint)
         answer: EmulatedAnswer = handler(visit)
         if visit.delivers and visit.job is not None and visit.job.token is None:
             return attrs.evolve(answer, later=self._attaching(visit.job))
@@ -195,12 +222,16 @@ class Brain:
         if visit.delivers and visit.job is not None and answer.status == 200 and answer.drop is None:
             visit.job.deliver(visit.now)
         self.requests.append(visit.record(0 if answer.drop else answer.status, answer.drop))
-        headers = {"cf-ray": f"{len(self.requests):016x}-EMU"}
+        edge = {"cf-ray": f"{len(self.requests):016x}-EMU", "date": email.utils.formatdate(visit.wall, usegmt=True)}
+        headers = dict(edge)
         if visit.endpoint != "media":
-            self.limiter.note_status(visit.account, answer.status, visit.now)
+            if visit.endpoint != "top_up" or answer.status != 402:  # asking what can be paid is no failure
+                self.limiter.note_status(visit.account, answer.status, visit.now)
             headers |= self.limiter.headers(visit.account, visit.endpoint, now=visit.now, wall=visit.wall)
         if is_foreign(answer):
-            return answer.with_headers({"cf-ray": headers["cf-ray"]})
+            return answer.with_headers(edge)
+        if visit.wallet is not None and 200 <= answer.status < 300:
+            headers["x-balance-remaining"] = f"{visit.wallet.credit_usd:.6f}"
         return answer.with_headers({"x-venice-version": "emulator", **headers, **answer.headers})
 
 
@@ -211,7 +242,3 @@ def _read_tree(request: EmulatedRequest) -> dict[str, Any]:
     if kind != "application/json" and (kind or request.body):
         raise Refused(415, "Unsupported content type: send application/json")
     return json_object(request.body)
-
-
-def _too_many(message: str, wait: float, **fields: str) -> Refused:
-    return Refused(429, message, headers={"retry-after": str(max(1, math.ceil(wait)))}, **fields)

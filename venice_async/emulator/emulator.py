@@ -1,5 +1,6 @@
 """The emulator as its users hold it: one brain, with a socket door and an in-memory door."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -15,7 +16,10 @@ from venice_async.emulator.memory import MemoryTransport
 from venice_async.emulator.messages import MEMORY_BASE, Clips
 from venice_async.emulator.plain_clips import PlainClips
 from venice_async.emulator.sheets import DEFAULT_SHEETS
+from venice_async.emulator.signatures import load
 from venice_async.emulator.visits import RequestRecord
+from venice_async.emulator.wallets import USDC, Amount, EmulatedWallet, Transfer, Wallets
+from venice_async.emulator.x402 import PAY_TO, Offer, Shop
 from venice_async.errors import ConfigurationError
 from venice_async.limits import RateLimits
 from venice_async.links import is_loopback
@@ -51,8 +55,18 @@ class Emulator:
     :param transcriptions_retired: answer transcriptions with 410.
     :param usage_delay: job seconds from a charge or refund until the account's books show it.
     :param usage_request_ids: put each job's queue_id into its lines of the books; nobody knows whether Venice does.
+    :param wallets: the credit of wallets in US dollars, by address; any other wallet may sign in too, and starts
+        with none. Checking signatures takes the extra `wallet`; without it such requests are answered with 501.
+    :param usdc: what each wallet holds on the emulated chain, in dollars.
+    :param diem: DIEM by address, for wallets linked to some: it is spent first, and no credit before it is gone.
+    :param wallet_in_flight: how many requests one wallet may have there at the same time.
+    :param pay_to: whom payments go to, an EVM address.
+    :param settle_delay: job seconds from a payment, which moves USDC at once, until its credit and its answer; the
+        same payment posted meanwhile is a 409.
+    :param offer: makes the server a hostile one: fields that replace those of the Base entry of `accepts`, or a
+        function from the honest list to the one that is told. It then takes every payment, of any amount.
 
-    Raises ConfigurationError for a host that is not this machine.
+    Raises ConfigurationError for a host that is not this machine, and for wallets and amounts that cannot be.
     """
 
     def __init__(
@@ -78,6 +92,13 @@ class Emulator:
         transcriptions_retired: bool = False,
         usage_delay: float = 0.0,
         usage_request_ids: bool = False,
+        wallets: Mapping[str, Amount] | None = None,
+        usdc: Amount = USDC,
+        diem: Mapping[str, Amount] | None = None,
+        wallet_in_flight: int = 5,
+        pay_to: str = PAY_TO,
+        settle_delay: float = 0.0,
+        offer: Offer | None = None,
     ) -> None:
         if not is_loopback(host):
             raise ConfigurationError("The emulator serves this machine only: host must be a loopback address.")
@@ -92,6 +113,8 @@ class Emulator:
             video_size=video_size, sheets=sheets, execution_time=execution_time, execution_cv=execution_cv,
             announced=announced, parallel=parallel, api_keys=api_keys, balance_usd=balance_usd,
             transcriptions_retired=transcriptions_retired, usage_delay=usage_delay, usage_request_ids=usage_request_ids,
+            wallets=Wallets(wallets, usdc=usdc, diem=diem, in_flight=wallet_in_flight),
+            shop=Shop(pay_to=pay_to, offer=offer), settle_delay=settle_delay,
         )  # fmt: skip
 
     @property
@@ -136,6 +159,19 @@ class Emulator:
         """What was charged and not given back."""
         return self._brain.book.spent_usd
 
+    @property
+    def wallets(self) -> Mapping[str, EmulatedWallet]:
+        """Every wallet by its address, in any case: credit, ledger, USDC, and the most requests that it had in flight.
+
+        Asking for one that was never seen makes it.
+        """
+        return self._brain.wallets
+
+    @property
+    def transfers(self) -> tuple[Transfer, ...]:
+        """Every transfer of USDC, in order: the truth about what payments moved."""
+        return tuple(self._brain.settlement.transfers)
+
     def now(self) -> float:
         """Job seconds of the socket door."""
         return self._clock.monotonic() - self._zero
@@ -147,6 +183,8 @@ class Emulator:
     async def __aenter__(self) -> Self:
         from venice_async.emulator.server import SocketDoor
 
+        if self._brain.wallets:
+            await asyncio.get_running_loop().run_in_executor(None, load)
         door = SocketDoor(self._brain, now=self.now, wall=time.time, sleep=self._clock.sleep)
         await door.start(self._host, self._port)
         self._door = door

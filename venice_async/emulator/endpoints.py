@@ -17,13 +17,13 @@ from venice_async.emulator.bodies import (
     check_retrieve,
     check_transcription,
 )
+from venice_async.emulator.cashier import Cashier
 from venice_async.emulator.catalogue import MODEL_TYPES, Catalogue, ModelSheet
 from venice_async.emulator.faults import ConsentFault, FaultPlan, JobFault, RejectFault
 from venice_async.emulator.jobs import EmulatedJob, JobBook
 from venice_async.emulator.messages import EmulatedAnswer, Refused, json_answer
 from venice_async.emulator.pricing import price
 from venice_async.emulator.queue_rules import MEDIA_ROLES, check_queue
-from venice_async.emulator.validation import is_json_object
 from venice_async.emulator.visits import Visit
 from venice_async.limits import RateLimits
 
@@ -44,6 +44,7 @@ class Endpoints:
     catalogue: Catalogue
     book: JobBook
     usage: UsageBook
+    cashier: Cashier
     faults: FaultPlan
     limits: RateLimits
     transcriptions_retired: bool
@@ -75,15 +76,15 @@ class Endpoints:
         self._check_content(visit)
         self._check_consent(visit, sheet)
         usd = price(sheet, visit.tree)
-        if self.book.balance_usd is not None and self.book.balance_usd < usd:
-            raise Refused(402, "Insufficient USD or Diem balance to complete request", code="INSUFFICIENT_BALANCE")
+        self.cashier.check(visit, usd)
         job = self.book.accept(
             sheet, prompt=visit.text("prompt"), aspect_ratio=visit.tree.get("aspect_ratio"), usd=usd,
             request_hash=hashlib.sha256(visit.request.body).hexdigest(),
             failure=self.faults.take(JobFault, visit.occasion()), now=visit.now,
+            wallet=None if visit.wallet is None else visit.wallet.address,
         )  # fmt: skip
         visit.job = job
-        self.usage.charge(job.model, job.queue_id, usd, at=visit.now, wall=visit.wall)
+        self.cashier.charge(visit, job, usd)
         link = {"download_url": f"{visit.request.media_base}/{job.token}"} if job.token else {}
         return json_answer(200, {"model": job.model, "queue_id": job.queue_id, **link}, _warnings(sheet))
 
@@ -147,23 +148,6 @@ class Endpoints:
             raise Refused(401, "Authentication failed: this takes an admin key")
         return json_answer(200, self.usage.page(visit.request.query, now=visit.now))
 
-    def wallet(self, _visit: Visit) -> EmulatedAnswer:
-        """The wallet's pages: there are no wallets here."""
-        raise Refused(401, "Wallet sign-in failed: the emulator has no wallets")
-
-    def top_up(self, visit: Visit) -> EmulatedAnswer:
-        """`POST /x402/top-up`: says what could be paid, to an address that belongs to nobody, and takes nothing."""
-        names = ("payment-signature", "x-402-payment", "x-payment")
-        if any(name in visit.request.headers for name in names):
-            raise Refused(400, "X402_INVALID_PAYMENT", message="The emulator takes no payments")
-        if visit.request.body and not is_json_object(visit.request.body):
-            raise Refused(400, "X402_INVALID_REQUEST", message="The body is not a JSON object")
-        accepted = {
-            "scheme": "exact", "network": "eip155:8453", "amount": "5000000", "asset": "0x" + "0" * 40,
-            "payTo": "0x" + "0" * 40, "maxTimeoutSeconds": 300,
-        }  # fmt: skip
-        return json_answer(402, {"x402Version": 2, "accepts": [accepted]})
-
     def _sheet(self, visit: Visit) -> ModelSheet:
         sheet = self.catalogue.get(visit.text("model"))
         if sheet is None:
@@ -181,9 +165,7 @@ class Endpoints:
 
     def _failed(self, job: EmulatedJob, failure: JobFault, visit: Visit) -> Refused:
         if failure.refunded:
-            self.book.refund(job, visit.now)
-            usd = self.book.charges[job.number - 1].usd
-            self.usage.refund(job.model, job.queue_id, usd, at=visit.now, wall=visit.wall)
+            self.cashier.refund(visit, job)
         if failure.kind == "server":
             return Refused(500, "Video generation failed")
         if failure.kind == "provider":

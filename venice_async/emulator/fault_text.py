@@ -59,6 +59,7 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "retry_after": ("retry_after", float),
     "message": ("message", str),
     "page": ("page", str),
+    "processed": ("processed", _yes_or_no),
     "at": ("at", float),
     "suggest": ("suggested_prompt", str),
     "kind": ("kind", str),

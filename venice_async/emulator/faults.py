@@ -86,7 +86,9 @@ class Fault:
 class StatusFault(Fault):
     """An error status instead of an answer; the request is not processed.
 
-    `page` is "json" for an answer of the API itself, "html" for one of the edge in front of it.
+    `page` is "json" for an answer of the API itself, "html" for one of the edge in front of it. With
+    `processed` the request is processed after all, and charged if it costs anything: a queue call made its
+    job, a top-up moved its money, and only the answer says otherwise.
     """
 
     at_endpoints = ("queue", "retrieve", "complete", "quote")
@@ -95,6 +97,7 @@ class StatusFault(Fault):
     retry_after: float | None = None
     message: str = ""
     page: str = field(default="json", validator=validators.in_(("json", "html")))
+    processed: bool = False
 
 
 @frozen(kw_only=True)

@@ -15,14 +15,24 @@ _MESSAGES: Final = {
     503: "The model is at capacity. Please try again later.",
     504: "The request timed out",
 }
+_TOP_UP_CODES: Final = {
+    400: "INVALID_PAYMENT",
+    402: "SETTLEMENT_FAILED",
+    409: "PAYMENT_IN_PROGRESS",
+    503: "X402_NOT_CONFIGURED",
+    504: "SETTLEMENT_TIMEOUT",
+}
+"""What a top-up says in `error`, where other endpoints have words."""
 
 
-def status_page(fault: StatusFault) -> EmulatedAnswer:
-    """The error answer that a fault asks for."""
+def status_page(fault: StatusFault, endpoint: str) -> EmulatedAnswer:
+    """The error answer that a fault asks for, in the form of that endpoint."""
     headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
     if fault.page == "html":
         return _html(fault.status).with_headers(headers)
     message = fault.message or _MESSAGES.get(fault.status, "Request failed")
+    if endpoint == "top_up" and fault.status in _TOP_UP_CODES:
+        return json_answer(fault.status, {"error": _TOP_UP_CODES[fault.status], "message": message}, headers)
     return json_answer(fault.status, {"error": message}, headers)
 
 

@@ -28,6 +28,7 @@ class Charge:
     """Money taken for one job; `at` and `refunded_at` are in job seconds.
 
     `request_hash` is the SHA-256 of the queue body: two charges with the same one were paid for the same request.
+    `wallet` is the address that paid; None for the account behind an API key.
     """
 
     queue_id: str
@@ -36,6 +37,7 @@ class Charge:
     at: float
     request_hash: str
     refunded_at: float | None = None
+    wallet: str | None = None
 
 
 @define(kw_only=True)
@@ -126,12 +128,15 @@ class JobBook:
 
     @property
     def balance_usd(self) -> Decimal | None:
-        """What is left to spend; None for no limit."""
-        return None if self._balance is None else self._balance - self.spent_usd
+        """What the account behind the API keys has left to spend; None for no limit."""
+        if self._balance is None:
+            return None
+        kept = (charge for charge in self.charges if charge.refunded_at is None and charge.wallet is None)
+        return self._balance - sum((charge.usd for charge in kept), Decimal(0))
 
     def accept(
         self, sheet: ModelSheet, *, prompt: str, aspect_ratio: str | None, usd: Decimal, request_hash: str,
-        failure: JobFault | None, now: float,
+        failure: JobFault | None, now: float, wallet: str | None = None,
     ) -> EmulatedJob:  # fmt: skip
         """Take a job and charge for it."""
         number = self.next_number
@@ -145,7 +150,9 @@ class JobBook:
             failure=failure, token=f"{chance.getrandbits(192):048x}" if sheet.has_link else None,
         )  # fmt: skip
         self._enter(job)
-        self.charges.append(Charge(queue_id=queue_id, model=sheet.id, usd=usd, at=now, request_hash=request_hash))
+        self.charges.append(Charge(
+            queue_id=queue_id, model=sheet.id, usd=usd, at=now, request_hash=request_hash, wallet=wallet,
+        ))  # fmt: skip
         return job
 
     def find(self, queue_id: str, now: float) -> EmulatedJob | None:

@@ -14,6 +14,8 @@ WINDOW: Final = 60.0
 BLOCK: Final = 30.0
 """Seconds for which too many failed requests block a key."""
 WINDOWS: Final = ("sliding", "fixed")
+OWN_LIMITS: Final = {"top_up": 10, "wallet_balance": 30, "wallet_transactions": 20}
+"""Requests a minute to the endpoints for wallets. Their answers do not tell how many are left."""
 RESET_UNITS: Final = ("seconds", "milliseconds")
 
 
@@ -87,7 +89,8 @@ class Limiter:
             raise ValueError(f"windows must be one of {WINDOWS}, reset_unit one of {RESET_UNITS}")
         self.limits = limits
         self._factor = 1000 if reset_unit == "milliseconds" else 1
-        sizes = {"queue": limits.queue_per_minute, "retrieve": limits.retrieve_per_minute}
+        self._told = {"queue": limits.queue_per_minute, "retrieve": limits.retrieve_per_minute}
+        sizes = {**self._told, **OWN_LIMITS}
         self._windows: Mapping[str, defaultdict[str, _Window]] = {
             group: defaultdict(lambda size=size: _Window(size, windows == "fixed"))  # type: ignore[misc]
             for group, size in sizes.items()
@@ -119,7 +122,7 @@ class Limiter:
             "x-ratelimit-remaining": str(failures.remaining(now)),
             "x-ratelimit-resets": self._instant(failures.reset(now), now, wall),
         }
-        if group in self._windows:
+        if group in self._told:
             window = self._windows[group][key]
             headers["x-ratelimit-limit-requests"] = str(window.limit)
             headers["x-ratelimit-remaining-requests"] = str(window.remaining(now))

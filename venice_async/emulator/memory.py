@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+import attrs
+
 from venice_async.clock import Clock
 from venice_async.emulator.brain import Brain
 from venice_async.emulator.faults import Stage
@@ -25,7 +27,8 @@ class MemoryTransport:
     """`Transport` over a brain, without a socket: fast enough for thousands of jobs, and exact in virtual time.
 
     Job seconds are the clock's `monotonic()`. `latency` is the round trip in job seconds: half of it
-    passes before the request is processed, half before the answer's head arrives.
+    passes before the request is processed, half before the answer's head arrives. A wallet's request is
+    in flight from the first half's end until its reply is closed.
     """
 
     def __init__(self, brain: Brain, clock: Clock, *, latency: float = 0.0) -> None:
@@ -43,12 +46,17 @@ class MemoryTransport:
             raise RuntimeError("the transport is closed")
         request = await _request(call)
         await self._clock.sleep(self._latency / 2)
-        answer = self._brain.answer(request, now=self._clock.monotonic(), wall=self._clock.wall())
-        if answer.drop is not None:
-            raise _broken(call, answer.drop)
-        answer = answer.finished()
-        await self._clock.sleep(self._latency / 2 + answer.delay)
-        yield _MemoryReply(call.name, answer, self._clock)
+        stay = self._brain.arrive(request.path, request.headers)
+        try:
+            request = attrs.evolve(request, crowded=stay.refused)
+            answer = self._brain.answer(request, now=self._clock.monotonic(), wall=self._clock.wall())
+            if answer.drop is not None:
+                raise _broken(call, answer.drop)
+            answer = answer.finished()
+            await self._clock.sleep(self._latency / 2 + answer.delay)
+            yield _MemoryReply(call.name, answer, self._clock)
+        finally:
+            stay.leave()
 
     async def aclose(self) -> None:
         self._closed = True

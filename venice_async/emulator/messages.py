@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import attrs
 from attrs import field, frozen
@@ -12,7 +13,8 @@ from venice_async.emulator.faults import Stage
 
 MAX_BODY: Final = 35 * 2**20
 """The largest JSON body that the API takes, in bytes."""
-MEMORY_BASE: Final = "https://venice.invalid/api/v1"
+MEMORY_ORIGIN: Final = "https://venice.invalid"
+MEMORY_BASE: Final = f"{MEMORY_ORIGIN}/api/v1"
 """The base URL of the in-memory door; names under .invalid never resolve, so nothing can leave by mistake."""
 MEMORY_MEDIA: Final = "https://media.venice.invalid"
 """What private links of the in-memory door begin with."""
@@ -67,6 +69,15 @@ class EmulatedRequest:
     oversized: bool = False
     media_base: str = MEMORY_MEDIA
     """What private links that are handed out to this caller begin with."""
+    origin: str = MEMORY_ORIGIN
+    """Scheme, host and port that the API is served under."""
+    crowded: bool = False
+    """Whether its wallet had no room for one more request when it arrived."""
+
+    @property
+    def host(self) -> str:
+        """The name that the API is served under, without the port."""
+        return urlsplit(self.origin).hostname or ""
 
 
 @frozen(kw_only=True)

@@ -1,14 +1,16 @@
 """The socket door: aiohttp.web over the brain, on this machine only."""
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from venice_async.emulator.brain import Brain
 from venice_async.emulator.messages import MAX_BODY, EmulatedAnswer, EmulatedRequest, json_answer
 from venice_async.emulator.visits import API_ROOT, MEDIA_ROOT
+from venice_async.emulator.wallets import Stay
 from venice_async.links import is_loopback
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class SocketDoor:
         self._sleep = sleep
         self._runner: web.ServerRunner | None = None
         self._origin = ""
+        self._stays: dict[Any, Stay] = {}
+        """By connection, which has one request at a time."""
 
     @property
     def url(self) -> str:
@@ -45,7 +49,7 @@ class SocketDoor:
         """Listen; port 0 takes a free one."""
         from aiohttp import web
 
-        runner = web.ServerRunner(_server(self._handle), shutdown_timeout=0.1)
+        runner = web.ServerRunner(_server(self._handle, self._leave), shutdown_timeout=0.1)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
@@ -66,7 +70,29 @@ class SocketDoor:
     async def _handle(self, request: "web.BaseRequest") -> "web.StreamResponse":
         if not _is_ours(request.headers.get("host", "")):
             return _response(json_answer(421, {"error": _MISDIRECTED}))
-        answer = self._brain.answer(await self._read(request), now=self._now(), wall=self._wall())
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        stay = self._stays[request.protocol] = self._brain.arrive(request.path, headers)
+        try:
+            response = await self._respond(request, headers, crowded=stay.refused)
+            with contextlib.suppress(ConnectionError):  # whoever went away needs no answer
+                await response.prepare(request)
+                await response.write_eof()  # it is in flight until it was sent
+        finally:
+            self._leave(request.protocol)
+            stay.leave()
+        return response
+
+    def _leave(self, connection: Any) -> None:
+        """Note that a connection has no request any more, or is gone."""
+        stay = self._stays.pop(connection, None)
+        if stay is not None:
+            stay.leave()
+
+    async def _respond(
+        self, request: "web.BaseRequest", headers: Mapping[str, str], *, crowded: bool
+    ) -> "web.StreamResponse":
+        read = await self._read(request, headers, crowded=crowded)
+        answer = self._brain.answer(read, now=self._now(), wall=self._wall())
         if answer.drop is not None:
             return _hang_up(request)
         if answer.later is not None:
@@ -77,7 +103,7 @@ class SocketDoor:
             return _response(answer)
         return await self._stream(request, answer)
 
-    async def _read(self, request: "web.BaseRequest") -> EmulatedRequest:
+    async def _read(self, request: "web.BaseRequest", headers: Mapping[str, str], *, crowded: bool) -> EmulatedRequest:
         from aiohttp import web
 
         body, oversized = b"", False
@@ -89,10 +115,12 @@ class SocketDoor:
             method=request.method,
             path=request.path,
             query=dict(request.query),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=headers,
             body=body,
             oversized=oversized,
             media_base=self._origin + MEDIA_ROOT.rstrip("/"),
+            origin=self._origin,
+            crowded=crowded,
         )
 
     async def _stream(self, request: "web.BaseRequest", answer: EmulatedAnswer) -> "web.StreamResponse":
@@ -102,16 +130,22 @@ class SocketDoor:
         response.content_length = answer.length
         await response.prepare(request)
         for chunk in answer.chunks(int(max(1, min(_CHUNK, answer.pace)))):
-            await response.write(chunk)
+            # A piece takes its time before it is sent: whoever has the last one finds the request over.
             if answer.pace < math.inf:
                 await self._sleep(len(chunk) / answer.pace)
+            await response.write(chunk)
         if answer.cut_at is not None and request.transport is not None:
             request.transport.close()  # what was written still arrives; abort() would drop some of it
         return response
 
 
-def _server(handle: "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]") -> "web.Server":
-    """aiohttp's low-level server: no router, no middleware, no access log, and errors in JSON."""
+def _server(
+    handle: "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", leave: Callable[[Any], None]
+) -> "web.Server":
+    """aiohttp's low-level server: no router, no middleware, no access log, and errors in JSON.
+
+    `leave` is told of each connection that was lost, whatever its handler is doing then.
+    """
     from aiohttp import web
     from aiohttp.http import RawRequestMessage
     from aiohttp.streams import StreamReader
@@ -137,6 +171,10 @@ def _server(handle: "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]"
         def __call__(self) -> web.RequestHandler:
             quiet: dict[str, Any] = {"access_log": None}
             return JsonHandler(self, loop=asyncio.get_running_loop(), **quiet)
+
+        def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+            leave(handler)
+            super().connection_lost(handler, exc)
 
     def make(
         message: RawRequestMessage, payload: StreamReader, protocol: Any, writer: Any, task: "asyncio.Task[None]"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from venice_async.emulator.messages import Refused
+from venice_async.wire.text import is_too_deep
 
 BAD_INPUT: Final = "Invalid request parameters"
 MAX_AUDIO: Final = 15_000_000
@@ -70,7 +71,8 @@ def is_json_object(body: bytes) -> bool:
 
 def _tree(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        return None if is_too_deep(text) else json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
 

@@ -9,38 +9,48 @@ from attrs import define, field, frozen
 from venice_async.emulator.faults import Occasion, Stage
 from venice_async.emulator.jobs import EmulatedJob
 from venice_async.emulator.messages import EmulatedRequest, Refused
+from venice_async.emulator.siwx import HEADERS as WALLET_HEADERS
+from venice_async.emulator.siwx import claimed
+from venice_async.emulator.wallets import EmulatedWallet
 
 API_ROOT: Final = "/api/v1"
 MEDIA_ROOT: Final = "/media/"
 
 _REAL_KEY = re.compile(r"VENICE[_-](?:ADMIN|INFERENCE)[_-]KEY[_-][\w-]{30,}", re.IGNORECASE)
-_WALLET_HEADERS: Final = ("sign-in-with-x", "x-sign-in-with-x")
 
 
 @frozen(kw_only=True)
 class Route:
-    """An endpoint: its name, its one method, whether it wants a key and a JSON body."""
+    """An endpoint: its name, its one method, whether it wants a credential and a JSON body.
+
+    `takes_wallet` where a wallet may sign in instead of showing a key; `of_wallet` where nothing else will do.
+    """
 
     endpoint: str
     method: str = "POST"
     needs_key: bool = True
     takes_json: bool = True
+    takes_wallet: bool = False
+    of_wallet: bool = False
 
 
 _ROUTES: Final = {
-    "/video/queue": Route(endpoint="queue"),
-    "/video/retrieve": Route(endpoint="retrieve"),
-    "/video/complete": Route(endpoint="complete"),
+    "/video/queue": Route(endpoint="queue", takes_wallet=True),
+    "/video/retrieve": Route(endpoint="retrieve", takes_wallet=True),
+    "/video/complete": Route(endpoint="complete", takes_wallet=True),
     "/video/quote": Route(endpoint="quote", needs_key=False),
-    "/video/transcriptions": Route(endpoint="transcriptions"),
+    "/video/transcriptions": Route(endpoint="transcriptions", takes_wallet=True),
     "/models": Route(endpoint="models", method="GET", needs_key=False, takes_json=False),
     "/api_keys/rate_limits": Route(endpoint="rate_limits", method="GET", takes_json=False),
     "/billing/balance": Route(endpoint="balance", method="GET", takes_json=False),
     "/billing/usage-history": Route(endpoint="usage_history", method="GET", takes_json=False),
     "/x402/top-up": Route(endpoint="top_up", needs_key=False, takes_json=False),
 }
-_WALLET_ROUTE: Final = Route(endpoint="wallet", method="GET", takes_json=False)
-_WALLET_PATH = re.compile(r"/x402/(?:balance|transactions)/[^/]+")
+_WALLET_ROUTES: Final = {
+    page: Route(endpoint=f"wallet_{page}", method="GET", takes_json=False, takes_wallet=True, of_wallet=True)
+    for page in ("balance", "transactions")
+}
+_WALLET_PATH = re.compile(r"/x402/(balance|transactions)/[^/]+")
 
 
 def route_of(path: str) -> Route:
@@ -49,8 +59,9 @@ def route_of(path: str) -> Route:
         raise Refused(404, "Not found")
     inner = path.removeprefix(API_ROOT)
     route = _ROUTES.get(inner)
-    if route is None and _WALLET_PATH.fullmatch(inner):
-        return _WALLET_ROUTE
+    page = _WALLET_PATH.fullmatch(inner)
+    if route is None and page is not None:
+        return _WALLET_ROUTES[page[1]]
     if route is None:
         raise Refused(404, "Not found")
     return route
@@ -61,7 +72,8 @@ class RequestRecord:
     """What is remembered of one request: never a credential, a body or a private link.
 
     `at` is in job seconds, `status` 0 where nothing was answered because of `dropped`. `key` is a short
-    hash that tells keys apart. A `violation` is a credential that was sent where none belongs.
+    hash that tells keys apart. A `violation` is a credential that was sent where none belongs. `wallet` (in
+    lower case on EVM) and `nonce` are what a wallet's sign-in names, whether or not it was looked at and held.
     """
 
     at: float
@@ -75,6 +87,8 @@ class RequestRecord:
     had_authorization: bool = False
     had_cookie: bool = False
     had_wallet_sign_in: bool = False
+    wallet: str | None = None
+    nonce: str | None = None
     violation: str | None = None
     dropped: Stage | None = None
 
@@ -89,7 +103,11 @@ class Visit:
     endpoint: str = "unknown"
     key: str | None = field(default=None, repr=False)
     account: str = "anonymous"
-    """What limits are kept by: a short hash of the key."""
+    """What limits are kept by: a short hash of the key or of the wallet's address."""
+    wallet: EmulatedWallet | None = None
+    """Who signed in."""
+    nonce: str = field(default="", repr=False)
+    """What its sign-in used up."""
     tree: dict[str, Any] = field(factory=dict, repr=False)
     job: EmulatedJob | None = None
     number: int = 0
@@ -116,6 +134,7 @@ class Visit:
         """What is kept of it."""
         headers = self.request.headers
         job = self.job
+        wallet, nonce = claimed(headers)
         return RequestRecord(
             at=self.now,
             method=self.request.method,
@@ -127,7 +146,9 @@ class Visit:
             key=None if self.key is None else self.account,
             had_authorization="authorization" in headers,
             had_cookie="cookie" in headers,
-            had_wallet_sign_in=any(name in headers for name in _WALLET_HEADERS),
+            had_wallet_sign_in=any(name in headers for name in WALLET_HEADERS),
+            wallet=wallet,
+            nonce=nonce,
             violation=self._violation(),
             dropped=dropped,
         )
@@ -135,7 +156,7 @@ class Visit:
     def _violation(self) -> str | None:
         if self.endpoint != "media":
             return None
-        sent = [name for name in ("authorization", "cookie", *_WALLET_HEADERS) if name in self.request.headers]
+        sent = [name for name in ("authorization", "cookie", *WALLET_HEADERS) if name in self.request.headers]
         return f"sent to a private link: {', '.join(sent)}" if sent else None
 
 
