@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeVar
 
 import canaries
@@ -25,11 +27,14 @@ from venice_async.emulator.manual_clock import ManualClock
 from venice_async.errors import Charge, VeniceError
 from venice_async.limits import RateLimits
 from venice_async.models import Completed, Processing, QueuedVideo, QuoteRequest, VideoRequest
+from venice_async.signin import WalletAuth
 from venice_async.transport import Timeouts
 
 T = TypeVar("T")
 
 SPEED = 200.0
+WALLET_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+WALLET_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 REQUEST = VideoRequest(
     model="wan-2.2-a14b-text-to-video", prompt="A cat", duration="5s", aspect_ratio="16:9", resolution="480p"
 )
@@ -45,6 +50,7 @@ PLENTY = RateLimits(queue_per_minute=100_000, retrieve_per_minute=100_000, failu
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key or address of the machine that the tests run on."""
     monkeypatch.delenv("VENICE_API_KEY", raising=False)
+    monkeypatch.delenv("VENICE_WALLET_KEY", raising=False)
     monkeypatch.delenv("VENICE_BASE_URL", raising=False)
 
 
@@ -684,3 +690,41 @@ class TestSecrets:
         """Secrets are searched for in errors only: a key such as "video" is a word of the catalogue."""
         async with Emulator() as emulator, VeniceClient("video", base_url=emulator.url) as venice:
             assert await venice.models()
+
+    async def test_a_wallet_of_the_environment(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Where there is no API key; its account is a part of the client, made once."""
+        monkeypatch.setenv("VENICE_WALLET_KEY", WALLET_KEY)
+        async with VeniceClient(payments=tmp_path / "payments.sqlite3") as venice:
+            assert venice.has_wallet
+            assert venice.wallet is venice.wallet
+            assert venice.wallet.address == WALLET_ADDRESS
+            assert venice.wallet.remaining_usd is None
+            assert "0/5 in flight" in repr(venice)
+        monkeypatch.setenv("VENICE_API_KEY", "k")
+        async with VeniceClient() as venice:
+            assert not venice.has_wallet
+            with pytest.raises(errors.ConfigurationError, match="VENICE_WALLET_KEY"):
+                _ = venice.wallet
+
+    async def test_what_remains_is_known_from_any_answer(self, emulator: Emulator, tmp_path: Path) -> None:
+        """Without asking for the balance, which is the same."""
+        clock = SystemClock(speed=SPEED)
+        emulator.wallets[WALLET_ADDRESS].top_up(Decimal(25), at=0.0, wall=0.0)
+        async with VeniceClient(
+            auth=WalletAuth(WALLET_KEY), base_url=emulator.url, clock=clock, payments=tmp_path / "p.sqlite3"
+        ) as venice:
+            await venice.queue(REQUEST)
+            remaining = venice.wallet.remaining_usd
+            assert remaining == Decimal(25) - emulator.spent_usd
+            assert (await venice.wallet.balance()).usd == remaining
+
+    @pytest.mark.parametrize("wrong", [-600.0, 600.0])
+    async def test_a_wrong_clock_is_set_by_the_first_answer(self, emulator: Emulator, wrong: float) -> None:
+        """One request is refused and signed anew; from then on sign-ins are dated by the server's time."""
+        emulator.wallets[WALLET_ADDRESS].top_up(Decimal(25), at=0.0, wall=0.0)
+        auth = WalletAuth(WALLET_KEY, wall=lambda: time.time() + wrong)
+        async with VeniceClient(auth=auth, base_url=emulator.url, clock=SystemClock(speed=SPEED)) as venice:
+            await venice.queue(REQUEST)
+            await venice.queue(REQUEST)
+        assert [record.status for record in emulator.requests] == [401, 200, 200]
+        assert len(emulator.charges) == 2

@@ -210,3 +210,33 @@ class TestTheAccountsOwnFigures:
         made, _ = governor()
         made.learn_account(self.account(*limits), models={"a"})
         assert made.budgets[Kind.QUEUE].limit == 40
+
+
+def test_processes_divide_a_wallet_s_places() -> None:
+    """Like every other limit; who waits is let in when others are gone."""
+    clock = ManualClock()
+    made = Governor(RateLimits(), clock, in_flight=5)
+    made.share(2)
+
+    async def two() -> None:
+        first, second = await made.board(Kind.QUEUE), await made.board(Kind.OTHER)
+        third = asyncio.create_task(made.board(Kind.OTHER))
+        await clock.sleep(60.0)
+        assert not third.done()
+        made.share(1)
+        for ticket in (first, second, await third):
+            made.settle(ticket)
+
+    clock.run(two())
+    assert "<Lane 0/5 in flight, 0 long, 0 waiting>" in repr(made)
+
+
+def test_without_a_lane_boarding_is_taking() -> None:
+    """An API key has no limit of this kind: a ticket is as good as it was."""
+    made, clock = governor()
+    ticket = clock.run(made.board(Kind.QUEUE))
+    assert clock.run(made.board(Kind.QUEUE, ticket)) is ticket
+    made.leave(ticket, broken_off=True)
+    made.settle(ticket)
+    made.close()
+    assert "1/40 queues" in repr(made)

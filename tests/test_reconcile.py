@@ -155,6 +155,19 @@ def test_the_watermark(known: JobRecord, rows: list[ChargeRow], expected: tuple[
     assert early == [EARLY]
 
 
+def test_books_that_are_known_to_have_a_gap() -> None:
+    """What they lack proves nothing, and the sentence says why; what they have is found as ever."""
+    later = [paid(50, SENT + 200)]
+    rows = [charge(2, SENT + 200)]
+    (finding,) = findings([doubted()], rows, later, LATER, since=BEGINNING)
+    assert (finding.verdict, finding.settled) == (Evidence.NOTHING_FOUND, True)
+    (finding,) = findings([doubted()], rows, later, LATER, since=BEGINNING, gap="a line is missing")
+    assert (finding.verdict, finding.settled) == (Evidence.NOTHING_FOUND, False)
+    assert finding.sentence == "No charge fits, but that proves nothing: a line is missing."
+    (finding,) = findings([doubted()], [charge(), *rows], later, LATER, since=BEGINNING, gap="a line is missing")
+    assert finding.verdict is Evidence.CHARGE_FOUND
+
+
 def test_a_gap_in_the_books() -> None:
     """Where the charge of any job before the later one is missing, the later one proves nothing."""
     known = [paid(2, SENT - 60), paid(3, SENT + 30, model="other", price_usd=Decimal(2)), paid(4, SENT + 200)]

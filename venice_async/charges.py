@@ -3,18 +3,22 @@
 import enum
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from attrs import frozen
 
 from venice_async.jobs import JobRecord
-from venice_async.models import UsageRow
+from venice_async.models import UsageRow, WalletTransaction
 
 SKEW = 120.0
 """Seconds by which the server's clock may be behind ours."""
 TOLERANCE = Decimal("0.01")
 """How far from the quoted price a charge may be, as a part of it."""
+NAMELESS = "something without a name"
+"""Stands where the books do not say what a movement was for: then the price alone has to tell."""
+_CENT = Decimal("0.01")
 
 
 class ChargeKind(enum.Enum):
@@ -22,6 +26,9 @@ class ChargeKind(enum.Enum):
 
     CHARGE = "charge"
     REFUND = "refund"
+
+
+_WALLET_KINDS = {"CHARGE": ChargeKind.CHARGE, "REFUND": ChargeKind.REFUND}
 
 
 @frozen(kw_only=True)
@@ -54,6 +61,57 @@ def rows_of_usage(usage: Iterable[UsageRow]) -> list[ChargeRow]:
         for number, line in enumerate(usage, start=1)
         if line.amount != 0
     ]
+
+
+def rows_of_transactions(lines: Iterable[WalletTransaction], *, models: Collection[str]) -> list[ChargeRow]:
+    """The charges and refunds of a wallet as rows; top-ups are left out.
+
+    What one request was charged in several lines is one row: their sum, under the name that is of `models` if one
+    is. A refund without a name has that of its request. The last of the credit pays for what it does not cover,
+    so a charge that leaves nothing does not tell the price.
+    """
+    requests: dict[tuple[ChargeKind, str], list[WalletTransaction]] = defaultdict(list)
+    names: dict[str | None, str] = {}
+    for line in lines:
+        if (kind := _WALLET_KINDS.get(line.kind)) is None:
+            continue
+        requests[kind, line.request_id or f"line {line.id}"].append(line)
+        if line.model is not None and (line.model in models or line.request_id not in names):
+            names[line.request_id] = line.model
+    names.pop(None, None)
+    return [_row_of(kind, group, names) for (kind, _), group in requests.items()]
+
+
+def _row_of(kind: ChargeKind, lines: Sequence[WalletTransaction], names: dict[str | None, str]) -> ChargeRow:
+    first = min(lines, key=lambda line: line.created_at)
+    cut = kind is ChargeKind.CHARGE and any(line.balance_after_usd <= 0 for line in lines)
+    model = names.get(first.request_id, first.model)
+    return ChargeRow(
+        id=first.id,
+        at=first.created_at.timestamp(),
+        amount_usd=None if cut else sum((abs(line.usd) for line in lines), Decimal(0)),
+        kind=kind,
+        model=model,
+        sku=NAMELESS if model is None else None,
+        request_id=first.request_id,
+    )
+
+
+def gap_in(lines: Sequence[WalletTransaction]) -> str:
+    """Why a wallet's lines, the newest first, may not tell all, as the end of a sentence; empty where nothing is amiss.
+
+    Each line leaves what the one before it had left and its own amount; else one is missing between them.
+    """
+    if not all(_leads_to(older, newer) for newer, older in pairwise(lines)):
+        return "the wallet's transactions do not add up, so some are missing or cut"
+    if any(line.kind == "CHARGE" and line.model is None and line.balance_after_usd <= 0 for line in lines):
+        return "one of the wallet's charges tells neither a name nor a price"
+    return ""
+
+
+def _leads_to(older: WalletTransaction, newer: WalletTransaction) -> bool:
+    left = older.balance_after_usd + newer.usd
+    return abs(newer.balance_after_usd - max(left, Decimal(0))) < _CENT
 
 
 class Books:

@@ -7,15 +7,17 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
-from venice_async.auth import ApiKeyAuth, Auth, NoAuth
+from venice_async.auth import Auth
 from venice_async.backoff import Backoff
 from venice_async.billing import usage_history
-from venice_async.bodies import VideoBody, retrieved
+from venice_async.bodies import VideoBody
 from venice_async.clock import Clock, SystemClock
+from venice_async.credentials import auth_from, check_credential, in_flight_of, wallet_of
 from venice_async.errors import (
     APIConnectionError,
     Charge,
@@ -43,11 +45,14 @@ from venice_async.models import (
     VideoModel,
     VideoRequest,
 )
+from venice_async.retrieval import Retrieval
 from venice_async.transport import AiohttpTransport, Timeouts, Transport
 from venice_async.wire import calls, replies
 from venice_async.wire.exchange import Call, ReplyHead
-from venice_async.wire.failures import ASK_AGAIN
 from venice_async.wire.ranges import Held
+
+if TYPE_CHECKING:
+    from venice_async.payments import Wallet
 
 T = TypeVar("T")
 
@@ -63,9 +68,10 @@ _Attempt = Callable[[], Awaitable[T]]
 class VeniceClient:
     """The Venice video API. Use it as an async context manager, or call `aclose` when done.
 
-    Without `api_key` and `auth` the key comes from VENICE_API_KEY, and without `base_url` the address
-    from VENICE_BASE_URL or else it is the official one. `limits` is what the account allows; the
-    server's own headers correct it. `clock` other than real time is for emulators on this machine.
+    Without `api_key` and `auth` the key comes from VENICE_API_KEY, else a wallet's from VENICE_WALLET_KEY;
+    without `base_url` the address is VENICE_BASE_URL or else the official one. `limits` is what the account
+    allows; the server's own headers correct it. `clock` other than real time is for emulators on this machine.
+    `payments` is the file that remembers a wallet's top-ups, by default one for all wallets of this user.
     """
 
     def __init__(
@@ -79,21 +85,39 @@ class VeniceClient:
         transport: Transport | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        payments: str | os.PathLike[str] | None = None,
     ) -> None:
         self.base_url = check_base_url(base_url or os.environ.get("VENICE_BASE_URL") or OFFICIAL_BASE_URL)
         self.clock = clock or SystemClock()
         self._check_speed()
-        self._auth = _auth_from(api_key, auth)
-        self.governor = Governor(limits or RateLimits(), self.clock)
+        self._auth = auth_from(api_key, auth)
+        self.governor = Governor(limits or RateLimits(), self.clock, in_flight=in_flight_of(self._auth))
         self._transport = transport or AiohttpTransport(base_url=self.base_url, timeouts=timeouts)
         self.exchanger = Exchanger(transport=self._transport, governor=self.governor, auth=self._auth)
         self._rng = rng or random.Random()
         self._video_models: frozenset[str] = frozenset()
+        self._payments = None if payments is None else Path(payments)
 
     def _check_speed(self) -> None:
         fast = isinstance(self.clock, SystemClock) and self.clock.speed != 1.0
         if fast and not is_loopback(urlsplit(self.base_url).hostname or ""):
             raise ConfigurationError("A clock that runs faster than real time is only for an emulator on this machine.")
+
+    @property
+    def has_wallet(self) -> bool:
+        """Whether a wallet is this client's way in."""
+        return wallet_of(self._auth) is not None
+
+    @functools.cached_property
+    def wallet(self) -> "Wallet":
+        """The wallet that pays: its credit, its transactions, its top-ups. Raises ConfigurationError for an API key."""
+        from venice_async.payments import Wallet
+
+        if (auth := wallet_of(self._auth)) is None:
+            raise ConfigurationError(
+                "This client has no wallet.", advice="Set VENICE_WALLET_KEY without VENICE_API_KEY, or give auth."
+            )
+        return Wallet(self, auth, store=self._payments)
 
     async def quote(self, request: VideoRequest | QuoteRequest) -> Quote:
         """The price of a request in US dollars (`POST /video/quote`). Creates no job and charges nothing.
@@ -150,12 +174,13 @@ class VeniceClient:
         sent: **a transfer cut half way is then lost for good, and so is the money**. Leave it off and
         call `complete` when the file is safe on disk.
 
-        With a `ticket` (a right to send that was taken from `governor` before) exactly one attempt is made.
+        With a `ticket` (a right to send that was taken from `governor` before) exactly one attempt is made;
+        only a wallet's signature that came too late is followed by a fresh one.
         Raises ContentRejectedError, ServerError, NotFoundError or BadRequestError for a job that
         failed or is gone, and GenerationFailedError where only the status word says so.
         """
         call = calls.retrieve_call(self.base_url, video, delete_media_on_completion=delete_media_on_completion)
-        return _Retrieval(self, call, retry if ticket is None else None, ticket)
+        return Retrieval(self, call, retry if ticket is None else None, ticket)
 
     @contextlib.asynccontextmanager
     async def download(self, video: QueuedVideo, *, held: Held | None = None) -> AsyncIterator[VideoBody]:
@@ -257,11 +282,11 @@ class VeniceClient:
 
     def check_credential(self) -> None:
         """Raises ConfigurationError where there is nothing to pay with: before anything else is done."""
-        if isinstance(self._auth, NoAuth):
-            raise ConfigurationError("There is no API key.", advice="Set VENICE_API_KEY, or give api_key.")
+        check_credential(self._auth)
 
     async def aclose(self) -> None:
         """Close the connections. The client cannot be used afterwards."""
+        self.governor.close()
         await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
@@ -274,41 +299,6 @@ class VeniceClient:
 
     def __repr__(self) -> str:
         return f"<VeniceClient {self.base_url} {self.governor!r}>"
-
-
-class _Retrieval:
-    """The context of one retrieve. A class, because polls are many and a generator would double their cost."""
-
-    __slots__ = ("_call", "_client", "_opened", "_retry", "_ticket")
-
-    def __init__(self, client: VeniceClient, call: Call, retry: Backoff | None, ticket: Ticket | None) -> None:
-        self._client = client
-        self._call = call
-        self._retry = retry
-        self._ticket = ticket
-
-    async def __aenter__(self) -> Processing | Completed | VideoBody:
-        try:
-            return await self._client.again(self._attempt, self._retry, safe=_passes)
-        except VeniceError as error:
-            if isinstance(error, APIConnectionError):
-                error.charge, error.advice = Charge.CHARGED, ASK_AGAIN
-            failure = error.with_traceback(None)  # the answer stands in its frames, and may repeat a secret
-        raise failure
-
-    async def _attempt(self) -> Processing | Completed | VideoBody:
-        self._opened = self._client.exchanger.open(self._call, Kind.RETRIEVE, self._ticket)
-        reply = await self._opened.__aenter__()
-        try:
-            return await retrieved(reply)
-        except BaseException as error:
-            await self._opened.__aexit__(type(error), error, error.__traceback__)
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._opened.__aexit__(kind, error, trace)
 
 
 def _is_deleted(head: ReplyHead, body: bytes) -> bool:
@@ -329,10 +319,3 @@ def _unsettled(error: ReplyLostError | UnexpectedReplyError) -> VeniceError:
         error.charge = Charge.UNVERIFIED
         error.advice = "Do not send it again blindly: look at the account's usage first."
     return error
-
-
-def _auth_from(api_key: str | None, auth: Auth | None) -> Auth:
-    if auth is not None and api_key is not None:
-        raise ConfigurationError("Give api_key or auth, not both.")
-    key = api_key if api_key is not None else os.environ.get("VENICE_API_KEY")
-    return auth or (ApiKeyAuth(key) if key else NoAuth())

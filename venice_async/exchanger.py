@@ -1,13 +1,18 @@
 """One attempt of one call, inside the account's limits: signed, sent, a bad answer raised as a typed error."""
 
-from collections.abc import Callable
+import contextlib
+import email.utils
+import functools
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from types import TracebackType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from venice_async.auth import Auth
 from venice_async.bodies import error_body, whole_body
-from venice_async.errors import VeniceError
+from venice_async.errors import ReplyLostError, SendError, SignInError, VeniceError
 from venice_async.governor import Governor, Kind, Ticket
 from venice_async.links import link_secrets
 from venice_async.transport import Reply, Transport
@@ -17,22 +22,33 @@ from venice_async.wire.text import redacted, redacted_tree
 
 T = TypeVar("T")
 
+_NOT_SIGNED: Final = frozenset({"top_up"})
+"""Calls that need no credential: what is paid there says who pays, and a signature more may be a question more."""
+_REMAINING: Final = "x-balance-remaining"
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+
 
 class Exchanger:
-    """Puts transport, credential and limits together; knows no endpoint."""
+    """Puts transport, credential and limits together; knows what the calls are for as little as it can.
+
+    `remaining_usd` is what the latest good answer said is left of a wallet's credit.
+    """
 
     def __init__(self, *, transport: Transport, governor: Governor, auth: Auth) -> None:
         self.transport = transport
         self.governor = governor
         self._auth = auth
+        self.remaining_usd: Decimal | None = None
 
     def open(self, call: Call, kind: Kind, ticket: Ticket | None = None, *, accepted: tuple[int, ...] = ()) -> "Opened":
         """A good answer, as an async context manager: 2xx, or a status that is `accepted`.
 
         Waits for the right to send unless a `ticket` is given. Raises the typed error of any other
-        answer, and what `Transport.send` raises.
+        answer, and what `Transport.send` raises. A wallet's exchange has its place in the lane all the while.
         """
-        return Opened(self, call, kind, ticket, accepted)
+        if self.governor.lane is None or call.channel is Channel.MEDIA:
+            return Opened(self, call, kind, ticket, accepted)
+        return WalletOpened(self, call, kind, ticket, accepted)
 
     async def answer(
         self,
@@ -58,7 +74,7 @@ class Exchanger:
 
     async def signed(self, call: Call) -> Call:
         """The call with its credential. Private links get none: whoever serves them must not see it."""
-        if call.channel is Channel.MEDIA:
+        if call.channel is Channel.MEDIA or call.name in _NOT_SIGNED:
             return call
         headers = {**call.headers, **await self._auth.headers()}
         return Call(
@@ -67,7 +83,10 @@ class Exchanger:
 
     def failure(self, call: Call, head: ReplyHead, body: bytes) -> VeniceError:
         """The error that a bad answer means, without the secrets that the server may repeat in it."""
-        secrets = (*self._auth.secrets(), *(link_secrets(call.url) if call.channel is Channel.MEDIA else ()))
+        # Signed headers are texts of their own kinds, whose repr shows nothing.
+        hidden = (str(value) for value in call.headers.values() if type(value) is not str)
+        links = link_secrets(call.url) if call.channel is Channel.MEDIA else ()
+        secrets = (*self._auth.secrets(), *hidden, *links)
         headers = {name: redacted(value, secrets) for name, value in head.headers.items()}
         text = redacted(body.decode("latin-1"), secrets)  # latin-1 keeps every byte as it is, whatever the charset
         error = failure_of(call.name, ReplyHead(status=head.status, headers=headers), text.encode("latin-1"))
@@ -76,11 +95,25 @@ class Exchanger:
         vars(error).update({name: redacted_tree(value, secrets) for name, value in vars(error).items()})
         return error
 
+    def learn_time(self, head: ReplyHead) -> None:
+        """Let the credential set its clock by the server's."""
+        learn = getattr(self._auth, "learn_time", None)
+        with contextlib.suppress(TypeError, ValueError, OverflowError):  # no instant that one could go by
+            instant = email.utils.parsedate_to_datetime(head.headers.get("date", "")).timestamp()
+            if learn is not None:
+                learn(instant)
+
+    def learn_remaining(self, head: ReplyHead) -> None:
+        """Remember what an answer says is left of a wallet's credit, where it says so."""
+        text = head.headers.get(_REMAINING, "")
+        if _AMOUNT.fullmatch(text):
+            self.remaining_usd = Decimal(text)
+
 
 class Opened:
     """The context of one attempt. A class, because generators for it would cost more than the work itself."""
 
-    __slots__ = ("_accepted", "_call", "_exchange", "_exchanger", "_kind", "_ticket")
+    __slots__ = ("_accepted", "_call", "_exchange", "_exchanger", "_kind", "_refused", "_ticket")
 
     def __init__(
         self, exchanger: Exchanger, call: Call, kind: Kind, ticket: Ticket | None, accepted: tuple[int, ...]
@@ -95,9 +128,9 @@ class Opened:
         governor = self._exchanger.governor
         ticket = self._ticket or await governor.acquire(self._kind)
         try:
-            self._exchange: AbstractAsyncContextManager[Reply] = self._exchanger.transport.send(
-                await self._exchanger.signed(self._call)
-            )
+            call = await self._exchanger.signed(self._call)
+            ticket.signed = True
+            self._exchange: AbstractAsyncContextManager[Reply] = self._exchanger.transport.send(call)
             reply = await self._exchange.__aenter__()
             if 200 <= reply.head.status < 300 or reply.head.status in self._accepted:
                 governor.settle(ticket, reply.head)
@@ -106,8 +139,8 @@ class Opened:
                 body = await error_body(reply)
             finally:
                 await self._exchange.__aexit__(None, None, None)
-            error = self._exchanger.failure(self._call, reply.head, body)
-            head = reply.head
+            error = self._exchanger.failure(call, reply.head, body)
+            head = self._refused = reply.head
             del body, reply  # the server's own words may repeat a secret, and a traceback keeps local names
             governor.settle(ticket, head, error)
             raise error
@@ -118,3 +151,81 @@ class Opened:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._exchange.__aexit__(kind, error, trace)
+
+
+class WalletOpened(Opened):
+    """The same for a wallet: with its place in the lane, and one more attempt where a signature came too late.
+
+    A sign-in that is refused proves that nothing was processed, so the paid call may be signed anew as well.
+    """
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> Reply:
+        try:
+            return await self._attempt()
+        except SignInError as error:
+            if not error.is_stale:
+                raise
+            learns = error.is_clock
+        if learns:
+            self._exchanger.learn_time(self._refused)
+        self._ticket = None  # each attempt has a right to send of its own
+        return await self._attempt()
+
+    async def _attempt(self) -> Reply:
+        governor = self._exchanger.governor
+        ticket = self._ticket = await governor.board(self._kind, self._ticket)
+        ticket.sending = True
+        try:
+            reply = await super().__aenter__()
+        except BaseException as error:
+            done = isinstance(error, VeniceError) and not isinstance(error, SendError | ReplyLostError)
+            governor.leave(ticket, broken_off=not done)
+            raise
+        self._exchanger.learn_remaining(reply.head)
+        return _WalletReply(reply, governor, ticket)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            if self._ticket is not None:
+                self._exchanger.governor.leave(self._ticket, broken_off=True)
+
+
+class _WalletReply:
+    """An answer whose last byte gives the place in the lane back: a body that is read whole is done with."""
+
+    __slots__ = ("_governor", "_reply", "_ticket", "head")
+
+    def __init__(self, reply: Reply, governor: Governor, ticket: Ticket) -> None:
+        self._reply = reply
+        self._governor = governor
+        self._ticket = ticket
+        self.head = reply.head
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return _WalletChunks(self._reply.chunks(), functools.partial(self._governor.leave, self._ticket))
+
+
+class _WalletChunks:
+    # Not a generator around another one: who stops in the middle leaves nothing of it behind.
+
+    __slots__ = ("_chunks", "_on_end")
+
+    def __init__(self, chunks: AsyncIterator[bytes], on_end: Callable[[], None]) -> None:
+        self._chunks = chunks
+        self._on_end = on_end
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            self._on_end()
+            raise

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from attrs import frozen
 
-from venice_async.charges import SKEW, Books, ChargeRow, sent_at
+from venice_async.charges import NAMELESS, SKEW, Books, ChargeRow, sent_at
 from venice_async.errors import Charge
 from venice_async.jobs import JobRecord, JobState
 
@@ -83,13 +83,15 @@ def findings(
     *,
     since: datetime,
     settle: float = SETTLE,
+    gap: str = "",
 ) -> list[Finding]:
     """What the books say about each job of unknown outcome, in the order given. Decides and sends nothing.
 
     `rows` are all there are `since` the start of the `period` of these jobs. `known` are the other jobs
     of the ledger, in any state: what was charged for them is taken out first. Every row counts for one
     job at most. `now` is Unix seconds, and `settle` is how many of them after its sending a job's charge
-    should be in the books.
+    should be in the books. Where the books are known to have a `gap` (said as the
+    end of a sentence), what they lack proves nothing.
     """
     doubted = list(unknown)
     if not doubted:
@@ -97,7 +99,7 @@ def findings(
     in_doubt = {record.id for record in doubted}
     others = [record for record in known if record.id not in in_doubt]
     books = Books(rows, models={record.model for record in (*doubted, *others)}, settle=settle)
-    case = _Case(books, doubted, others, since=since.timestamp())
+    case = _Case(books, doubted, others, since=since.timestamp(), gap=gap)
     return [case.finding(record, now) for record in doubted]
 
 
@@ -105,9 +107,10 @@ class _Case:
     """All jobs beside the books: which row is whose, as far as that can be told."""
 
     def __init__(
-        self, books: Books, doubted: Sequence[JobRecord], others: Sequence[JobRecord], *, since: float
+        self, books: Books, doubted: Sequence[JobRecord], others: Sequence[JobRecord], *, since: float, gap: str
     ) -> None:
         self._books = books
+        self._gap = gap
         self._wanted = {row.id for record in doubted for row in books.charges_for(record)}
         charged = [record for record in others if _surely_charged(record) and sent_at(record) - SKEW >= since]
         self._paid = {record.id: record for record in sorted(charged, key=sent_at)}
@@ -181,8 +184,8 @@ class _Case:
         if now < end:
             sentence = f"No charge fits yet, and one may still appear. Look again after {_instant(end)}."
             return Finding(job_id=record.id, verdict=Evidence.TOO_EARLY, sentence=sentence)
-        settled = self._complete_until > sent_at(record) + SKEW
-        sentence = _NOT_THERE if settled else _NO_PROOF
+        settled = not self._gap and self._complete_until > sent_at(record) + SKEW
+        sentence = _NOT_THERE if settled else _GAP.format(self._gap) if self._gap else _NO_PROOF
         return Finding(job_id=record.id, verdict=Evidence.NOTHING_FOUND, sentence=sentence, settled=settled)
 
     def _charged(self, record: JobRecord, row: ChargeRow) -> Finding:
@@ -247,6 +250,7 @@ _NO_PROOF = (
     "No charge fits, but nothing shows that the books are complete: for that they must hold the charges of the jobs "
     "around it and of a later one. Look again when another job was paid for."
 )
+_GAP = "No charge fits, but that proves nothing: {}."
 
 
 def _surely_charged(record: JobRecord) -> bool:
@@ -260,7 +264,7 @@ def _perhaps_charged(record: JobRecord) -> bool:
 
 def _told(row: ChargeRow) -> str:
     amount = "an amount not told in dollars" if row.amount_usd is None else f"${_cents(row.amount_usd)}"
-    return f"{amount} for {row.model or row.sku or 'something without a name'} at {_instant(row.at)}"
+    return f"{amount} for {row.model or row.sku or NAMELESS} at {_instant(row.at)}"
 
 
 def _cents(usd: Decimal) -> Decimal:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from venice_async.emulator import Emulator
 from venice_async.errors import Charge
 from venice_async.jobs import JobRecord, JobState
 from venice_async.models import VideoRequest
+from venice_async.signin import WalletAuth
 
 from .conftest import SCALE, Command
 from .ledger_files import MODEL, keep, kept, record
@@ -146,4 +148,35 @@ async def test_nothing_in_doubt(venice: Command, emulator: Emulator, tmp_path: P
     await keep(path, record("done", tmp_path, state=JobState.FAILED))
     ran = await venice("reconcile", "--ledger", str(path), VENICE_API_KEY="")
     assert (ran.code, ran.err) == (0, "There is no job whose outcome is unknown.\n")
+    assert not emulator.requests
+
+
+WALLET_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+
+
+async def test_a_wallet_needs_no_admin_key(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """It reads its own transactions; what was charged to it is found."""
+    wallet = emulator.wallets[ADDRESS]
+    wallet.top_up(Decimal(25), at=emulator.now(), wall=time.time())
+    request = VideoRequest(model=MODEL, prompt="a quay", duration="6s", aspect_ratio="16:9", resolution="1080p")
+    auth, clock = WalletAuth(WALLET_KEY), SystemClock(speed=SCALE)
+    async with VeniceClient(auth=auth, base_url=emulator.url, clock=clock) as client:
+        await client.queue(request)
+    path = tmp_path / "kept.sqlite3"
+    await keep(path, doubted("scene", tmp_path, emulator))
+    options = ("--time-scale", f"{SCALE:g}", "--ledger", str(path))
+    ran = await venice("reconcile", *options, VENICE_API_KEY="", VENICE_WALLET_KEY=WALLET_KEY)
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert ran.out.splitlines()[0] == "scene: charge found"
+    assert f"--queue-id {emulator.jobs[0].queue_id}" in ran.out
+    assert "usage" not in {record.endpoint for record in emulator.requests}
+
+
+async def test_neither_key_nor_wallet(venice: Command, emulator: Emulator, tmp_path: Path) -> None:
+    """Exit code 2, and both ways in are named."""
+    path = tmp_path / "kept.sqlite3"
+    await keep(path, doubted("scene", tmp_path, emulator))
+    ran = await venice("reconcile", "--ledger", str(path), VENICE_API_KEY="")
+    assert (ran.code, "VENICE_API_KEY" in ran.err, "VENICE_WALLET_KEY" in ran.err) == (2, True, True)
     assert not emulator.requests

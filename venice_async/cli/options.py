@@ -52,7 +52,9 @@ class ServerOptions:
             problem = error.message
         if problem:
             local = is_loopback(urlsplit(self.base_url).hostname or "")
-            what = "Set VENICE_API_KEY to any word: an emulator takes it." if local else "Set VENICE_API_KEY."
+            what = "Set VENICE_API_KEY, or VENICE_WALLET_KEY to pay by wallet."
+            if local:
+                what = "Set VENICE_API_KEY to any word: an emulator takes it. Or VENICE_WALLET_KEY to a wallet's key."
             raise ConfigurationError(problem, advice=what)
 
     def arguments(self) -> str:

@@ -1,0 +1,55 @@
+"""Which way in: an API key or a wallet, as arguments or from the environment, or none."""
+
+import os
+from typing import TYPE_CHECKING
+
+from venice_async.auth import ApiKeyAuth, Auth, NoAuth
+from venice_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from venice_async.signin import WalletAuth
+
+API_KEY = "VENICE_API_KEY"
+WALLET_KEY = "VENICE_WALLET_KEY"
+
+
+def auth_from(api_key: str | None, auth: Auth | None) -> Auth:
+    """What the arguments say; without any VENICE_API_KEY, then VENICE_WALLET_KEY. Empty variables count as none.
+
+    Raises ConfigurationError for two at once, and for a key that cannot be one.
+    """
+    if auth is not None and api_key is not None:
+        raise ConfigurationError("Give api_key or auth, not both.")
+    if auth is not None:
+        return auth
+    if key := (api_key if api_key is not None else os.environ.get(API_KEY)):
+        return ApiKeyAuth(key)
+    if api_key is None and os.environ.get(WALLET_KEY):
+        from venice_async.signin import WalletAuth
+
+        return WalletAuth.from_env()
+    return NoAuth()
+
+
+def wallet_of(auth: Auth) -> "WalletAuth | None":
+    """The wallet, where one is the way in."""
+    if isinstance(auth, ApiKeyAuth | NoAuth):
+        return None
+    from venice_async.signin import WalletAuth
+
+    return auth if isinstance(auth, WalletAuth) else None
+
+
+def in_flight_of(auth: Auth) -> int | None:
+    """How many requests may be in flight at once with this credential, where that is limited."""
+    most = getattr(auth, "in_flight", None)
+    return most if isinstance(most, int) else None
+
+
+def check_credential(auth: Auth) -> None:
+    """Raises ConfigurationError where there is nothing to pay with."""
+    if isinstance(auth, NoAuth):
+        raise ConfigurationError(
+            "There is neither an API key nor a wallet.",
+            advice=f"Set {API_KEY} or {WALLET_KEY}, or give api_key or auth.",
+        )
