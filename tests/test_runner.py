@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,10 +10,11 @@ import attrs
 import pytest
 from harness import INLINE, PRIVATE, World, job_record, video_request, virtual
 
+from venice_async.client import VeniceClient
 from venice_async.disk import DiskPool
 from venice_async.download import DEFAULT_MAX_SIZE, Overwrite
 from venice_async.emulator.faults import CutFault, DropFault, SlowFault, Stage, StatusFault
-from venice_async.errors import AuthenticationError, Charge, LedgerError, UnexpectedReplyError, VeniceError
+from venice_async.errors import AuthenticationError, Charge, LedgerError, SignerError, UnexpectedReplyError, VeniceError
 from venice_async.governor import Kind
 from venice_async.jobs import Cleanup, JobEvent, JobRecord, JobState, JobStateChanged
 from venice_async.ledger import MemoryLedger
@@ -28,9 +30,9 @@ from venice_async.wire.stored import request_to_text
 class Bench:
     """A runner with everything it needs, and what it reported."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, client: VeniceClient | None = None) -> None:
         self.world = world
-        self.client = world.client()
+        self.client = client or world.client()
         self.disk = DiskPool()
         self.events: list[JobEvent] = []
         self.ready: list[bool] = []
@@ -114,6 +116,65 @@ async def test_a_submit_that_is_cut_off_says_unknown(world: World) -> None:
             await step
     record = (await world.ledger.records())[0]
     assert (record.state, record.charge) == (JobState.UNKNOWN, Charge.UNVERIFIED)
+
+
+class Signing:
+    """A credential that asks a person: `sign` answers."""
+
+    def __init__(self, sign: Callable[[], Awaitable[None]]) -> None:
+        self._sign = sign
+
+    async def headers(self) -> Mapping[str, str]:
+        await self._sign()
+        return {"authorization": "Bearer any-key"}
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+
+def signing(world: World, sign: Callable[[], Awaitable[None]]) -> VeniceClient:
+    door = world.emulator.transport(world.clock)
+    return VeniceClient(
+        auth=Signing(sign), base_url=world.emulator.memory_url, transport=door, clock=world.clock, rng=random.Random(1)
+    )
+
+
+@virtual()
+async def test_what_the_signer_refused_was_never_sent(world: World) -> None:
+    """A device said no: the job waits for a person, and nobody has to look whether it was charged."""
+
+    async def no() -> None:
+        raise SignerError("The device said no.")
+
+    with Bench(world, client=signing(world, no)) as bench:
+        outcome = await bench.submit(await bench.new())
+    assert (outcome.step, outcome.record.state, outcome.record.held_for) == (Step.ACCOUNT, JobState.HELD, "key")
+    assert outcome.record.charge is Charge.NONE
+    assert isinstance(outcome.error, SignerError)
+    assert world.count("queue") == 0
+
+
+@virtual(faults=[SlowFault(endpoints=("queue",), delay=60.0)])
+async def test_a_submit_that_is_cut_off_before_its_signature_was_not_sent(world: World) -> None:
+    """Only after it may bytes have left: then the outcome is unknown."""
+
+    async def slowly() -> None:
+        await world.clock.sleep(60.0)
+
+    with Bench(world, client=signing(world, slowly)) as bench:
+        step = asyncio.create_task(bench.submit(await bench.new()))
+        await world.clock.sleep(30.0)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+        record = (await world.ledger.records())[0]
+        assert (record.state, record.charge, record.proof) == (JobState.PENDING, Charge.NONE, "never signed")
+        step = asyncio.create_task(bench.submit(record))
+        await world.clock.sleep(90.0)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+    assert (await world.ledger.records())[0].state is JobState.UNKNOWN
 
 
 @virtual(faults=[StatusFault(endpoints=("queue",), status=401)])

@@ -71,6 +71,12 @@ QUEUE = [
     (errors.AuthenticationError("401"), waits("key", account=True)),
     (errors.ConfigurationError("no key"), waits("key", account=True)),
     (errors.PaymentRequiredError("402"), waits("balance", account=True)),
+    (errors.WalletBalanceError("402"), waits("balance", account=True)),
+    (errors.DiscoveryError("402"), waits("key", account=True)),
+    (errors.SignInError("401", code="X402_SIGN_IN_EXPIRED"), waits("key", account=True)),
+    (errors.SignerError("the device said no"), waits("key", account=True)),
+    (errors.WalletMismatchError("403", status=403), waits("key")),
+    (errors.WalletConcurrencyError("429"), again(PENDING)),
     (errors.PermissionDeniedError("403", status=403, code="API_ACCESS_DISABLED"), waits("key", account=True)),
     (errors.ConsentRequiredError("409"), waits("consent")),
     (errors.ContentRejectedError("422", charge=Charge.REFUNDED), ends(Charge.REFUNDED)),
@@ -99,6 +105,42 @@ def test_queue(error: VeniceError, expected: tuple[object, ...]) -> None:
     assert row(judge_queue(error, tries(), NOW)) == expected
 
 
+TOPPED_UP = [
+    (errors.WalletBalanceError("402"), again(PENDING, account=True)),
+    (errors.PaymentRequiredError("402"), again(PENDING, account=True)),
+    (errors.DiscoveryError("402"), waits("key", account=True)),
+    (errors.AuthenticationError("401"), waits("key", account=True)),
+    (errors.PaymentRequiredError("402", charge=Charge.UNVERIFIED), UNKNOWN_OUTCOME),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), TOPPED_UP, ids=lambda value: str(value)[:30])
+def test_queue_where_the_wallet_is_topped_up(error: VeniceError, expected: tuple[object, ...]) -> None:
+    """Only what money may mend waits for money; everything else is as it is without."""
+    assert row(judge_queue(error, tries(), NOW, tops_up=True)) == expected
+
+
+def test_retrieve_where_the_wallet_is_topped_up() -> None:
+    """The gates decide when it is asked for again; it need not wait a minute more after them."""
+    for error in (errors.WalletBalanceError("402"), errors.PaymentRequiredError("402")):
+        verdict = judge_retrieve(error, tries(), NOW, age=AN_HOUR, tops_up=True)
+        assert row(verdict) == again(account=True)
+        assert verdict.delay == 5.0
+    for error in (errors.DiscoveryError("402"), errors.SignInError("401")):
+        assert judge_retrieve(error, tries(), NOW, age=AN_HOUR, tops_up=True).delay == 60.0
+
+
+def test_a_crowded_lane_is_soon_tried_again() -> None:
+    """Whoever is in a wallet's lane leaves it in seconds: a minute's pause would be for nothing."""
+    crowd = errors.WalletConcurrencyError("429")
+    met = tries()
+    waits_s = [judge_queue(crowd, met, NOW).delay for _ in range(50)]
+    assert all(delay is not None and delay <= 11.0 for delay in waits_s)
+    asked = tries()
+    waits_s = [judge_retrieve(crowd, asked, NOW, age=9.0).delay for _ in range(50)]
+    assert all(delay is not None and delay <= 11.0 for delay in waits_s)
+
+
 RETRIEVE = [
     (errors.ContentRejectedError("422", charge=Charge.REFUNDED), ends(Charge.REFUNDED)),
     (errors.ContentRejectedError("422", charge=Charge.CHARGED), ends(Charge.CHARGED)),
@@ -107,6 +149,11 @@ RETRIEVE = [
     (errors.BadRequestError("400"), waits("queue_id")),
     (errors.AuthenticationError("401"), again(account=True)),
     (errors.PaymentRequiredError("402"), again(account=True)),
+    (errors.DiscoveryError("402"), again(account=True)),
+    (errors.SignInError("401"), again(account=True)),
+    (errors.SignerError("the device said no"), again(account=True)),
+    (errors.WalletMismatchError("403", status=403), again()),
+    (errors.WalletConcurrencyError("429"), again()),
     (errors.PermissionDeniedError("403", status=403), again()),
     (errors.RateLimitError("429"), again()),
     (errors.FailureBlockError("429"), again()),
@@ -304,6 +351,10 @@ def test_account_trouble_names_what_a_person_must_mend() -> None:
     """Everything else is about the one request."""
     assert account_trouble(errors.AuthenticationError("401")) == "key"
     assert account_trouble(errors.PaymentRequiredError("402")) == "balance"
+    assert account_trouble(errors.WalletBalanceError("402")) == "balance"
+    assert account_trouble(errors.DiscoveryError("402")) == "key"
+    assert account_trouble(errors.SignerError("no")) == "key"
+    assert account_trouble(errors.WalletMismatchError("403")) is None
     assert account_trouble(errors.PermissionDeniedError("region")) is None
 
 

@@ -265,6 +265,19 @@ class JobWarning(JobEvent):
     warning: str
 
 
+@frozen(kw_only=True)
+class WalletToppedUp(JobEvent):
+    """The wallet was topped up by itself, because this job's request was refused for its balance. US dollars.
+
+    `balance_usd` is the credit afterwards, None where it was not said. `resumed` says that this finished an earlier
+    payment.
+    """
+
+    usd: Decimal
+    balance_usd: Decimal | None = None
+    resumed: bool = False
+
+
 error_text = stored.error_text
 error_from_text = stored.error_from_text
 """How a record keeps the error that ended or stopped the job, with every fact, and how it is read."""

@@ -73,7 +73,7 @@ class Outcome:
 
 
 class Runner:
-    """Carries out the steps."""
+    """Carries out the steps. `tops_up`: an empty wallet is seen to elsewhere, and its jobs wait for that."""
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Runner:
         transfers: Transfers,
         disk: DiskPool,
         rng: random.Random,
+        tops_up: bool = False,
     ) -> None:
         self._client = client
         self._recorder = recorder
@@ -91,6 +92,7 @@ class Runner:
         self._transfers = transfers
         self._disk = disk
         self._rng = rng
+        self._tops_up = tops_up
         self._tries: dict[str, Tries] = {}
 
     async def submit_once(self, record: JobRecord, ticket: Ticket) -> Outcome:
@@ -100,6 +102,8 @@ class Runner:
             raise StaleRecordError(f"Job {record.key!r} is {record.state.value}: no paid call is due.")
         try:
             request = await self._request(record)
+            # A wallet's place first: what only stands in line must not look as if it might have been sent.
+            await self._client.governor.board(ticket.kind, ticket)
             record = await self._recorder.move(
                 record, state=JobState.QUEUEING, attempt=record.attempt + 1, queueing_at=self._client.clock.wall()
             )
@@ -110,13 +114,13 @@ class Runner:
             failure = error
         except asyncio.CancelledError:
             if record.state is JobState.QUEUEING:
-                await self._unknown(record)
+                await (self._unknown(record) if ticket.signed else self._not_sent(record))
             raise
         else:
             return await self._queued(record, queued)
         finally:
             self._client.governor.settle(ticket)
-        verdict = judge_queue(failure, self._tries_of(record), self._now())
+        verdict = judge_queue(failure, self._tries_of(record), self._now(), tops_up=self._tops_up)
         try:
             return await self._carry_out(record, verdict, failure)
         except StaleRecordError as error:
@@ -165,6 +169,11 @@ class Runner:
         self._recovery.remember(answer)  # nothing else is left
         return False
 
+    async def _not_sent(self, record: JobRecord) -> None:
+        # Best effort as well: it was given up while it waited for its signature.
+        with contextlib.suppress(LedgerError):
+            await self._recorder.move(record, state=JobState.PENDING, proof="never signed")
+
     async def _unknown(self, record: JobRecord) -> None:
         # Best effort: without it the record stays QUEUEING, and the next start reads that as UNKNOWN.
         error = ReplyLostError("The paid call was given up before its answer came.", charge=Charge.UNVERIFIED)
@@ -198,7 +207,7 @@ class Runner:
         if transferring:
             record = await self._recorder.current(record)
             return await self._carry_out(record, judge_transfer(failure, tries, self._now()), failure)
-        verdict = judge_retrieve(failure, tries, self._now(), age=self._age(record))
+        verdict = judge_retrieve(failure, tries, self._now(), age=self._age(record), tops_up=self._tops_up)
         if record.adopted and verdict.state is JobState.FAILED and isinstance(failure, NotFoundError):
             verdict = held("queue_id")  # rather the person's slip than the server's loss
         return await self._carry_out(record, verdict, failure)

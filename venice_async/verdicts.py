@@ -22,6 +22,7 @@ from venice_async.errors import (
     ConsentRequiredError,
     ContentRejectedError,
     DestinationExistsError,
+    DiscoveryError,
     DownloadError,
     GenerationFailedError,
     GoneError,
@@ -34,10 +35,13 @@ from venice_async.errors import (
     RateLimitError,
     SendError,
     ServerError,
+    SignerError,
     UnexpectedRedirectError,
     UnexpectedReplyError,
     VeniceError,
     VideoTooLargeError,
+    WalletConcurrencyError,
+    WalletMismatchError,
 )
 from venice_async.jobs import JobState
 
@@ -48,6 +52,8 @@ _REPLICATION = 120.0  # seconds in which a fresh queue_id may not be known every
 _CONNECT = Backoff(base=1.0, cap=60.0)
 _QUEUE_CONNECT = Backoff(base=1.0, cap=60.0, max_elapsed=DAY)
 _QUEUE_LIMIT = Backoff(base=1.0, cap=60.0, max_elapsed=DAY)
+_LANE = Backoff(base=1.0, cap=10.0)
+_QUEUE_LANE = Backoff(base=1.0, cap=10.0, max_elapsed=DAY)
 _SEND = Backoff(base=2.0, cap=60.0, max_attempts=5)
 _CAPACITY = Backoff(base=5.0, cap=120.0, max_attempts=10)
 _LIMIT = Backoff(base=1.0, cap=60.0)
@@ -58,6 +64,7 @@ _NOT_YET = Backoff(base=3.0, cap=30.0)
 _REFUSED = Backoff(base=10.0, cap=300.0, max_attempts=8)
 _LINK_WAITS = (2.0, 8.0, 30.0)
 _BELIEVE_500_AFTER = 20 * 60.0
+_MONEY = 5.0  # seconds after which what an empty wallet refused may be sent again; the gates may say later
 
 
 @frozen(kw_only=True)
@@ -118,7 +125,7 @@ def _again_or(otherwise: Verdict, delay: float | None, *, state: JobState | None
 
 def account_trouble(error: VeniceError) -> str | None:
     """Why the account itself was refused, or None: then the error is about this one request."""
-    if isinstance(error, AuthenticationError | ConfigurationError):
+    if isinstance(error, AuthenticationError | ConfigurationError | DiscoveryError | SignerError):
         return "key"
     if isinstance(error, PaymentRequiredError):
         return "balance"
@@ -127,25 +134,35 @@ def account_trouble(error: VeniceError) -> str | None:
     return None
 
 
+def is_mended_by_money(error: VeniceError) -> bool:
+    """Whether a top-up of the wallet may mend it. A 402 that asks for a credential is none of these."""
+    return isinstance(error, PaymentRequiredError) and not isinstance(error, DiscoveryError)
+
+
 _PROVES_NOT_TAKEN = (
     APIStatusError,
     ConnectError,
     SendError,
     InvalidRequestError,
     ConfigurationError,
+    SignerError,
     UnexpectedRedirectError,
 )
 """The errors whose `charge` can be believed when it says that nothing was taken; any other proves nothing."""
 
 
-def judge_queue(error: VeniceError, tries: Tries, now: float) -> Verdict:
-    """After a paid call that did not end with a queue_id."""
+def judge_queue(error: VeniceError, tries: Tries, now: float, *, tops_up: bool = False) -> Verdict:
+    """After a paid call that did not end with a queue_id. `tops_up`: somebody sees to an empty wallet by himself."""
     if isinstance(error, ContentRejectedError):
         return failed(error.charge)
     if error.charge is Charge.UNVERIFIED or not isinstance(error, _PROVES_NOT_TAKEN):
         return Verdict(state=JobState.UNKNOWN, charge=Charge.UNVERIFIED)
+    if tops_up and is_mended_by_money(error):
+        return Verdict(state=JobState.PENDING, delay=_MONEY, account=True)
     if (reason := account_trouble(error)) is not None:
         return held(reason, account=True)
+    if isinstance(error, WalletMismatchError):
+        return held("key")
     if isinstance(error, ConsentRequiredError):
         return held("consent")
     if not error.transient:
@@ -158,13 +175,17 @@ def judge_queue(error: VeniceError, tries: Tries, now: float) -> Verdict:
 def _queue_backoff(error: VeniceError) -> tuple[str, Backoff]:
     if isinstance(error, SendError):
         return "network", _SEND
+    if isinstance(error, WalletConcurrencyError):
+        return "limit", _QUEUE_LANE
     if isinstance(error, RateLimitError):
         return "limit", _QUEUE_LIMIT
     return ("capacity", _CAPACITY) if isinstance(error, CapacityError) else ("network", _QUEUE_CONNECT)
 
 
-def judge_retrieve(error: VeniceError, tries: Tries, now: float, *, age: float) -> Verdict:
+def judge_retrieve(error: VeniceError, tries: Tries, now: float, *, age: float, tops_up: bool = False) -> Verdict:
     """After a retrieve that brought no answer of use. `age` is the seconds since the job was queued."""
+    if tops_up and is_mended_by_money(error):
+        return Verdict(delay=_MONEY, account=True)
     if account_trouble(error) is not None:
         return Verdict(delay=60.0, account=True)
     if age > DAY and not isinstance(error, _DEFINITE):
@@ -193,7 +214,8 @@ def _not_found(error: VeniceError, tries: Tries, now: float, age: float) -> Verd
 
 
 def _limited(error: VeniceError, tries: Tries, now: float, _age: float) -> Verdict:
-    return Verdict(delay=tries.again("limit", _LIMIT, now, error))
+    backoff = _LANE if isinstance(error, WalletConcurrencyError) else _LIMIT
+    return Verdict(delay=tries.again("limit", backoff, now, error))
 
 
 def _server_trouble(error: VeniceError, tries: Tries, now: float, _age: float) -> Verdict:

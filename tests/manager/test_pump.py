@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import attrs
 import pytest
 from harness import INLINE, Owner, World, job_record, virtual
 
@@ -31,6 +32,7 @@ class Rig:
         self.jobs: dict[str, Job] = {}
         self.asked: list[tuple[float, str, str]] = []
         self.trouble: list[tuple[str, VeniceError]] = []
+        self.well: list[Kind] = []
         self.broken: list[Exception] = []
         self.governor = Governor(RateLimits(), world.clock)
         self.scheduler = PollScheduler()
@@ -47,7 +49,8 @@ class Rig:
             downloads=downloads,
             may_start=lambda: self.may_start,
             is_wanted=lambda _: True,
-            on_account_trouble=lambda reason, error: self.trouble.append((reason, error)),
+            on_refused=lambda refusal: self.trouble.append((refusal.reason, refusal.error)),
+            on_well=self.well.append,
             on_broken=lambda job, error: self.broken.append(error),
             on_stopped=self.broken.append,
         )
@@ -273,3 +276,76 @@ async def test_nothing_is_started_while_others_may_have_taken_the_jobs(world: Wo
     await world.clock.sleep(1000.0)
     assert {what for _, what, _ in rig.asked} == {"submit", "poll"}
     await rig.pump.aclose(drain=0.0)
+
+
+@virtual()
+async def test_a_refusal_from_before_a_top_up_is_not_told_again(world: World) -> None:
+    """Three left together; what was done about the first is good for the others, and they are sent again."""
+    rig = Rig(world)
+    refused_at = iter([1.0, 2.0, 3.0])
+    error = PaymentRequiredError("402")
+
+    async def refused(job: Job) -> Outcome:
+        rig.moves(job, JobState.QUEUEING)
+        await world.clock.sleep(next(refused_at))
+        rig.moves(job, JobState.PENDING)
+        return Outcome(record=job.record, step=Step.ACCOUNT, error=error, delay=5.0)
+
+    rig.submit = refused
+    async with running(rig) as pump:
+        made = [rig.enter(number) for number in range(4)]
+        await world.clock.sleep(1.5)
+        assert rig.trouble == [("balance", error)]
+        pump.gates.pause()
+        await world.clock.sleep(1.0)
+        assert rig.trouble == [("balance", error)] * 2, "whoever is at it hears of it"
+        rig.submit = rig._queued
+        pump.gates.open()
+        pump.gates.end_pause()
+        pump.wake()
+        await asyncio.gather(*(_video(job) for job in made))
+    assert rig.trouble == [("balance", error)] * 2
+    assert rig.count("submit") == 7
+
+
+@virtual()
+async def test_what_left_before_a_top_up_is_no_proof_that_it_helped(world: World) -> None:
+    """Only a request of the same turn is."""
+    rig = Rig(world)
+
+    async def slowly(job: Job) -> Outcome:
+        await world.clock.sleep(2.0)
+        job.update(attrs.evolve(job.record, queue_id=f"queue-{job.id}"))
+        return await rig._queued(job)
+
+    rig.submit = slowly
+    async with running(rig) as pump:
+        first = rig.enter(0)
+        await world.clock.sleep(1.0)
+        pump.gates.pause()
+        pump.gates.end_pause()
+        await first
+        assert Kind.QUEUE not in rig.well
+        await rig.enter(1)
+        assert Kind.QUEUE in rig.well
+
+
+@virtual()
+async def test_an_errand_has_the_drain_like_any_request(world: World) -> None:
+    """It ends well within it, and is cancelled after it."""
+    rig = Rig(world)
+    ends: list[str] = []
+
+    async def errand(seconds: float) -> None:
+        try:
+            await world.clock.sleep(seconds)
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+        ends.append("done")
+
+    rig.pump.start()
+    rig.pump.run(errand(5.0))
+    rig.pump.run(errand(500.0))
+    await rig.pump.aclose(drain=20.0)
+    assert (ends, world.clock.monotonic()) == (["done", "cancelled"], 20.0)

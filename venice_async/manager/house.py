@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from venice_async.client import VeniceClient
 from venice_async.download import Overwrite
@@ -17,11 +17,15 @@ from venice_async.jobs import Cleanup, JobRecord, JobState
 from venice_async.ledger import Ledger
 from venice_async.manager.chores import to_its_end
 from venice_async.manager.events import EventStream
+from venice_async.manager.gates import Refusal
 from venice_async.manager.job import Job
 from venice_async.manager.rooms import Rooms
 from venice_async.manager.streaming import JobStream
 from venice_async.models import SeedanceConsent
 from venice_async.polling import Estimate
+
+if TYPE_CHECKING:
+    from venice_async.payments import TopUpPolicy
 
 
 class House:
@@ -41,6 +45,7 @@ class House:
         remote_cleanup: bool,
         drain: float,
         rng: random.Random,
+        top_up: "TopUpPolicy | None",
     ) -> None:
         if downloads < 1:
             raise ConfigurationError("downloads must be at least 1.")
@@ -63,6 +68,7 @@ class House:
             max_video_size=max_video_size,
             remote_cleanup=remote_cleanup,
             rng=rng,
+            top_up=top_up,
         )
         self._ledger, self._intake, self._budget = rooms.ledger, rooms.intake, rooms.budget
         self._roster, self._pump, self._steward = rooms.roster, rooms.pump, rooms.steward
@@ -135,14 +141,19 @@ class House:
             self._rooms.cleaner.add(record)
         self._rooms.learned.soon()
 
-    def account_refused(self, reason: str, error: VeniceError) -> None:
+    def account_refused(self, refusal: Refusal) -> None:
+        till = self._rooms.till
+        if till is None or not till.sees_to(refusal):
+            self.hold_waiting(refusal.reason, refusal.error)
+
+    def hold_waiting(self, reason: str, error: VeniceError) -> None:
         jobs = [self._roster[job_id] for job_id in self._pump.hold_pending()]
         self._chores.start(self._steward.hold(jobs, reason, error))
 
     def stopped(self, error: Exception) -> None:
         """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""
         self._broken = VeniceError(f"The JobManager broke: {type(error).__name__}.", advice="Start it again.")
-        self._pump.halt()
+        self._begin_nothing()
         self._roster.close(self._broken)
         asyncio.get_running_loop().call_exception_handler({"message": f"{self!r} broke", "exception": error})
 
@@ -174,7 +185,13 @@ class House:
                 if self._owns_client:
                     await self._client.aclose()
 
+    def _begin_nothing(self) -> None:
+        if self._rooms.till is not None:
+            self._rooms.till.close()
+        self._pump.halt()
+
     async def _wind_up(self) -> None:
+        self._begin_nothing()
         await self._pump.aclose(drain=self._drain)
         await self._chores.finish()
         await self._rooms.lookout.aclose()

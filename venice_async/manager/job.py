@@ -207,6 +207,14 @@ class Job:
         return f"<Job {self.key!r} {self.state.value} {self.record.model}>"
 
 
+class JobTable(Protocol):
+    """The jobs by id, as the manager keeps them."""
+
+    def __getitem__(self, job_id: str) -> Job: ...
+
+    def get(self, job_id: str) -> Job | None: ...
+
+
 def _error_of(record: JobRecord) -> VeniceError | None:
     cause = error_from_text(record.error) if record.error else None
     if record.state is JobState.CANCELLED:

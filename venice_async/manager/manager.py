@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from venice_async.catalog import Catalog
 from venice_async.client import VeniceClient
@@ -27,6 +27,9 @@ from venice_async.money import Totals
 from venice_async.polling import Estimate
 from venice_async.reconcile import Finding
 
+if TYPE_CHECKING:
+    from venice_async.payments import TopUpPolicy
+
 
 class JobManager(House):
     """Runs video jobs against one account. Use it as an async context manager.
@@ -36,6 +39,16 @@ class JobManager(House):
     (fields: key, model, job_id, date). `downloads` is how many files come in at once. `budget_usd` caps
     spent plus reserved money over all jobs of the ledger, by whatever process. With `remote_cleanup` off,
     videos stay at the server until they expire there, which is 24 hours.
+
+    `top_up` is for a client that pays by wallet on Base: the policy under which **real USDC is paid without asking
+    anybody**. When a request is refused because the wallet's credit is short, the jobs wait, one payment of the
+    policy's `usd` is made, and they go on; `events()` tells of it (`WalletToppedUp`). The policy's caps bound what is
+    signed, over all programs that share the wallet's payment store. Nothing is paid where it would not help: the
+    wallet spends DIEM, the credit is enough, the last payment changed nothing, or the price is out of reach. Then, and
+    when a cap is reached or a payment fails, the jobs are HELD for the balance with that as their error. Without
+    `top_up`, which is how it begins, they are HELD at once and nothing is ever paid by itself. What is topped up
+    stays the wallet's credit, and `budget_usd` knows nothing of it. Raises ConfigurationError where the client
+    has no such wallet.
 
     On entry everything unfinished in the ledger goes on. Leaving ends our work, not the jobs: what
     the server has taken it finishes, and the next start brings it home.
@@ -55,6 +68,7 @@ class JobManager(House):
         remote_cleanup: bool = True,
         drain: float = 20.0,
         rng: random.Random | None = None,
+        top_up: "TopUpPolicy | None" = None,
     ) -> None:
         super().__init__(
             client,
@@ -68,6 +82,7 @@ class JobManager(House):
             remote_cleanup=remote_cleanup,
             drain=drain,
             rng=rng or random.Random(),
+            top_up=top_up,
         )
 
     @classmethod
@@ -177,7 +192,8 @@ class JobManager(House):
         """What the account's books say about each job of `unknown()`. Reads only: what to do, `resolve` is told.
 
         The books (`GET /billing/usage-history`) take an admin key: the client's own, or `admin_key`, which is not
-        kept. Raises AuthenticationError or PermissionDeniedError for a key that may not read them.
+        kept. A client with a wallet needs none: it reads its own transactions. Raises AuthenticationError or
+        PermissionDeniedError for a key that may not read them.
         """
         return await compared(self._client, [job.record for job in self._roster], admin_key=admin_key)
 

@@ -6,16 +6,16 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 from venice_async.alarm import Alarm
 from venice_async.clock import Clock
 from venice_async.errors import VeniceError
 from venice_async.governor import Governor, Kind, Ticket
 from venice_async.jobs import JobRecord, JobState
-from venice_async.limits import AccountGate
 from venice_async.manager.admission import Admission
-from venice_async.manager.job import Job
+from venice_async.manager.gates import Gates, Refusal
+from venice_async.manager.job import Job, JobTable
 from venice_async.polling import PollScheduler
 from venice_async.runner import Outcome, Runner, Step
 from venice_async.verdicts import account_trouble
@@ -24,14 +24,6 @@ _RECHECK = 0.1
 """Seconds."""
 _READY_PAUSE = 5.0
 """Seconds after trouble until a video that is known to be ready is asked for again, where nothing says longer."""
-
-
-class JobTable(Protocol):
-    """The jobs by id, as the manager keeps them."""
-
-    def __getitem__(self, job_id: str) -> Job: ...
-
-    def get(self, job_id: str) -> Job | None: ...
 
 
 class Pump:
@@ -54,7 +46,8 @@ class Pump:
         downloads: int,
         may_start: Callable[[], bool],
         is_wanted: Callable[[JobRecord], bool],
-        on_account_trouble: Callable[[str, VeniceError], None],
+        on_refused: Callable[[Refusal], None],
+        on_well: Callable[[Kind], None],
         on_broken: Callable[[Job, Exception], None],
         on_stopped: Callable[[Exception], None],
     ) -> None:
@@ -66,19 +59,21 @@ class Pump:
         self._slots = downloads
         self._may_start = may_start
         self._is_wanted = is_wanted
-        self._on_account_trouble = on_account_trouble
+        self._on_refused = on_refused
+        self._on_well = on_well
         self._on_broken = on_broken
         self._on_stopped = on_stopped
         self._admission = Admission()
         self._ready_again: list[tuple[float, int, str]] = []
         self._order = itertools.count()
         self._failing: set[str] = set()
-        self._gates = {Kind.QUEUE: AccountGate(), Kind.RETRIEVE: AccountGate()}
+        self.gates = Gates()
         self._queue_alarm = Alarm(clock)
         self._poll_alarm = Alarm(clock)
         self._loops: list[asyncio.Task[None]] = []
         self._paid: dict[str, asyncio.Task[None]] = {}
         self._polls: dict[str, asyncio.Task[None]] = {}
+        self._errands: set[asyncio.Task[None]] = set()
         self._patience: asyncio.Task[None] | None = None
         self._hurried = False
 
@@ -120,22 +115,31 @@ class Pump:
         return self._admission.clear()
 
     def reopen(self) -> None:
-        """A person says that the account is well again."""
-        for gate in self._gates.values():
-            gate.open()
+        """The account is well again."""
+        self.gates.open()
+        self.wake()
+
+    def wake(self) -> None:
+        """Something has changed: look again whether requests may go out."""
         self._queue_alarm.ring()
         self._poll_alarm.ring()
+
+    def run(self, errand: Coroutine[Any, Any, None]) -> None:
+        """Begin a task that `aclose` gives time as well. It tells of its own failures."""
+        task = asyncio.create_task(errand, name="venice-errand")
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
     async def _queue_loop(self) -> None:
         while True:
             wait = self._admission.wait(now := self._clock.monotonic())
             if wait <= 0:
-                wait = max(self._gates[Kind.QUEUE].wait(now), self._governor.wait(Kind.QUEUE))
+                wait = max(self.gates.wait(Kind.QUEUE, now), self._governor.wait(Kind.QUEUE))
             if not self._may_start():
                 wait = max(wait, _RECHECK)
             if wait > 0:
                 await self._queue_alarm.wait(wait)
-            elif self._gates[Kind.QUEUE].allows(now) and (job_id := self._admission.pick(now)) is not None:
+            elif self.gates.allows(Kind.QUEUE, now) and (job_id := self._admission.pick(now)) is not None:
                 self._own(self._paid, self._jobs[job_id], self._governor.take(Kind.QUEUE), self._queue)
 
     async def _poll_loop(self) -> None:
@@ -146,7 +150,7 @@ class Pump:
             if wait > 0:
                 await self._poll_alarm.wait(wait)
             elif (job_id := self._next_poll(now)) is not None:
-                self._gates[Kind.RETRIEVE].allows(now)  # asked only now: while it is closed a yes is the one probe
+                self.gates.allows(Kind.RETRIEVE, now)  # asked only now: while it is closed a yes is the one probe
                 self._slots -= 1
                 self._own(self._polls, self._jobs[job_id], self._governor.take(Kind.RETRIEVE), self._poll)
             else:
@@ -159,7 +163,7 @@ class Pump:
         due = min(again, self._scheduler.next_due(now)) - now
         if due == math.inf:
             return due
-        return max(due, self._gates[Kind.RETRIEVE].wait(now), self._governor.wait(Kind.RETRIEVE))
+        return max(due, self.gates.wait(Kind.RETRIEVE, now), self._governor.wait(Kind.RETRIEVE))
 
     def _next_poll(self, now: float) -> str | None:
         """A video that is known to be ready comes before any guess."""
@@ -182,35 +186,40 @@ class Pump:
         return job is not None and job.state is JobState.QUEUED and self._is_wanted(job.record)
 
     async def _queue(self, job: Job, ticket: Ticket) -> None:
+        turn = self.gates.turn
         outcome = await self._runner.submit_once(job.record, ticket)
-        if outcome.step is Step.ACCOUNT:
-            self._account_refused(outcome, Kind.QUEUE)
-        elif outcome.record.state is JobState.PENDING:
+        if outcome.record.state is JobState.PENDING:
             self._admission.put_back(job.id, now=self._clock.monotonic(), delay=outcome.delay)
-        else:
-            self._account_is_well(Kind.QUEUE)
+        if outcome.step is Step.ACCOUNT:
+            self._account_refused(job, outcome, Kind.QUEUE, turn)
+        elif outcome.record.state is not JobState.PENDING:
+            self.gates.went_well(Kind.QUEUE)
+            if outcome.record.queue_id is not None and turn == self.gates.turn:
+                self._on_well(Kind.QUEUE)
             self.enter(self._jobs[outcome.record.id])  # a late answer may have become a job of its own
 
     async def _poll(self, job: Job, ticket: Ticket) -> None:
-        ready = False
+        ready, turn = False, self.gates.turn
 
         def on_ready() -> None:
             nonlocal ready
             ready = True
-            self._account_is_well(Kind.RETRIEVE)
+            self._account_is_well(turn)
             if job.id in self._scheduler:
                 self._scheduler.saw_finished(job.id, now=self._clock.monotonic())
             self._poll_alarm.ring()
 
         outcome = await self._runner.poll_once(job.record, ticket, on_ready=on_ready)
-        self._learn(job, outcome, ready=ready)
+        self._learn(job, outcome, ready=ready, turn=turn)
 
-    def _learn(self, job: Job, outcome: Outcome, *, ready: bool) -> None:
+    def _learn(self, job: Job, outcome: Outcome, *, ready: bool, turn: int) -> None:
         now = self._clock.monotonic()
         self._scheduler.set_rate(self._governor.budgets[Kind.RETRIEVE].available(now))
         self._failing.discard(job.id)
         if outcome.step is Step.ACCOUNT:
-            self._account_refused(outcome, Kind.RETRIEVE)
+            self._account_refused(job, outcome, Kind.RETRIEVE, turn)
+        elif outcome.answer is not None:
+            self._account_is_well(turn)
         elif outcome.step is Step.AGAIN:
             self._failing.add(job.id)
         if outcome.record.state is not JobState.QUEUED:
@@ -226,7 +235,6 @@ class Pump:
 
     def _reschedule(self, job_id: str, outcome: Outcome, now: float) -> None:
         if outcome.answer is not None:
-            self._account_is_well(Kind.RETRIEVE)
             self._scheduler.saw_processing(
                 job_id,
                 now=now,
@@ -238,22 +246,18 @@ class Pump:
         else:
             self._scheduler.put_back(job_id, now=now, delay=outcome.delay)
 
-    def _account_refused(self, outcome: Outcome, kind: Kind) -> None:
+    def _account_refused(self, job: Job, outcome: Outcome, kind: Kind, turn: int) -> None:
         error = outcome.error or VeniceError("The account was refused.")
         reason = account_trouble(error) or "key"
-        # An empty balance stops what costs money; what is paid for already is still brought home.
-        kinds = (Kind.QUEUE,) if kind is Kind.QUEUE and reason == "balance" else tuple(self._gates)
-        # One 401 may be about this model alone (Pro only); the next probe tells. No balance is no balance.
-        sure = reason == "balance" or any(self._gates[closed].reason is not None for closed in kinds)
-        for closed in kinds:
-            self._gates[closed].close(self._clock.monotonic(), reason)
-        if sure:
-            self._on_account_trouble(reason, error)
+        if self.gates.is_stale(reason, turn=turn):
+            return
+        if self.gates.refuse(kind, reason, self._clock.monotonic()):
+            self._on_refused(Refusal(job=job, kind=kind, reason=reason, error=error))
 
-    def _account_is_well(self, kind: Kind) -> None:
-        self._gates[Kind.RETRIEVE].open()
-        if kind is Kind.QUEUE or self._gates[Kind.QUEUE].reason != "balance":
-            self._gates[Kind.QUEUE].open()
+    def _account_is_well(self, turn: int) -> None:
+        self.gates.went_well(Kind.RETRIEVE)
+        if turn == self.gates.turn:
+            self._on_well(Kind.RETRIEVE)
 
     def _own(
         self,
@@ -336,7 +340,7 @@ class Pump:
             self._patience.cancel()
 
     def _in_flight(self) -> set[asyncio.Task[None]]:
-        return {*self._paid.values(), *self._polls.values()}
+        return {*self._paid.values(), *self._polls.values(), *self._errands}
 
     @property
     def counts(self) -> tuple[int, int, int]:

@@ -5,17 +5,19 @@ import random
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from venice_async.client import VeniceClient
 from venice_async.disk import DiskPool
 from venice_async.download import Overwrite
 from venice_async.errors import VeniceError
+from venice_async.governor import Kind
 from venice_async.jobs import Delivery, JobRecord
 from venice_async.ledger import Ledger
 from venice_async.manager.budget import Budget
 from venice_async.manager.chores import Chores
 from venice_async.manager.cleaner import Cleaner
+from venice_async.manager.gates import Refusal
 from venice_async.manager.intake import Intake
 from venice_async.manager.job import Job, JobOwner
 from venice_async.manager.learned import Learned
@@ -25,12 +27,16 @@ from venice_async.manager.pump import Pump
 from venice_async.manager.roster import Roster
 from venice_async.manager.steward import Steward
 from venice_async.manager.streaming import JobStream
+from venice_async.manager.till import Purse, Till, purse_of
 from venice_async.outlet import Outlets
 from venice_async.polling import PollScheduler
 from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
 from venice_async.runner import Runner
 from venice_async.transfers import Transfers
+
+if TYPE_CHECKING:
+    from venice_async.payments import TopUpPolicy
 
 
 class Landlord(JobOwner, Protocol):
@@ -40,7 +46,9 @@ class Landlord(JobOwner, Protocol):
 
     def brought_home(self, record: JobRecord) -> None: ...
 
-    def account_refused(self, reason: str, error: VeniceError) -> None: ...
+    def account_refused(self, refusal: Refusal) -> None: ...
+
+    def hold_waiting(self, reason: str, error: VeniceError) -> None: ...
 
     def stopped(self, error: Exception) -> None: ...
 
@@ -62,7 +70,9 @@ class Rooms:
         max_video_size: int,
         remote_cleanup: bool,
         rng: random.Random,
+        top_up: "TopUpPolicy | None",
     ) -> None:
+        purse = None if top_up is None else purse_of(client, top_up)  # before there is anything to close
         self._landlord = landlord
         self._client = client
         self._max_size = max_video_size
@@ -93,8 +103,10 @@ class Rooms:
             transfers=transfers,
             disk=self.disk,
             rng=rng,
+            tops_up=top_up is not None,
         )
         self.pump = self._pump(downloads, on_broken=self._broke)
+        self.till = None if top_up is None or purse is None else self._till(top_up, purse)
         self.steward = self._steward()
         self.lookout = self._lookout()
         self.cleaner = Cleaner(self._runner, enabled=remote_cleanup)
@@ -117,6 +129,24 @@ class Rooms:
     def _broke(self, job: Job, error: Exception) -> None:
         self.lookout.broke(job, error)
 
+    def _went_well(self, kind: Kind) -> None:
+        if self.till is not None:
+            self.till.went_well(kind)
+
+    def _topped_up(self) -> None:
+        if self.till is not None:
+            self.till.forget()
+
+    def _till(self, policy: "TopUpPolicy", purse: Purse) -> Till:
+        return Till(
+            wallet=purse,
+            policy=policy,
+            clock=self._client.clock,
+            line=self.pump,
+            emit=self.roster.hub.emit,
+            hold=functools.partial(self._landlord.hold_waiting, "balance"),
+        )
+
     def _pump(self, downloads: int, *, on_broken: Callable[[Job, Exception], None]) -> Pump:
         return Pump(
             clock=self._client.clock,
@@ -127,7 +157,8 @@ class Rooms:
             downloads=downloads,
             may_start=lambda: self.ledger.lease_valid,
             is_wanted=self._is_wanted,
-            on_account_trouble=self._landlord.account_refused,
+            on_refused=self._landlord.account_refused,
+            on_well=self._went_well,
             on_broken=on_broken,
             on_stopped=self._landlord.stopped,
         )
@@ -143,6 +174,7 @@ class Rooms:
             governor=self._client.governor,
             enter=self._landlord.enter,
             on_broken=self._broke,
+            on_topped_up=self._topped_up,
         )
 
     def _lookout(self) -> Lookout:

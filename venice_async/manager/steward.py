@@ -43,6 +43,7 @@ class Steward:
         governor: Governor,
         enter: Callable[[Job], None],
         on_broken: Callable[[Job, Exception], None],
+        on_topped_up: Callable[[], None],
     ) -> None:
         self._recorder = recorder
         self._ledger = recorder.ledger
@@ -55,6 +56,7 @@ class Steward:
         self._governor = governor
         self._enter = enter
         self._on_broken = on_broken
+        self._on_topped_up = on_topped_up
         self._looks = 0
         self._answers_due = False
         self._pending: dict[str, None] = {}
@@ -179,7 +181,10 @@ class Steward:
         async with self._turns[job.id]:
             if job.state is not JobState.HELD:
                 return
+            reason = job.record.held_for
             await self._decided(job, released(job.record))
+            if reason == "balance":
+                self._on_topped_up()
             self._pump.reopen()
 
     async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:

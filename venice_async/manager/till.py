@@ -1,0 +1,231 @@
+"""Tops the wallet up by itself when the account's balance is short: one payment at a time, within the user's policy."""
+
+import asyncio
+import contextlib
+import copy
+import functools
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from venice_async.client import VeniceClient
+from venice_async.clock import Clock
+from venice_async.errors import ConfigurationError, TopUpError, TopUpPendingError, TopUpRefusedError, VeniceError
+from venice_async.governor import Kind
+from venice_async.jobs import JobDelayed, JobEvent, WalletToppedUp
+from venice_async.manager.gates import Gates, Refusal
+from venice_async.manager.needs import Act, Need, Plan, Tried, plan_for
+from venice_async.models import TopUp, WalletBalance
+from venice_async.verdicts import is_mended_by_money
+
+if TYPE_CHECKING:
+    from venice_async.payments import TopUpPolicy
+    from venice_async.signin import Chain
+
+_PROBE = 60.0
+"""Seconds until retrieves are tried again while the wallet stays empty."""
+
+
+class Purse(Protocol):
+    """What a till needs of a wallet."""
+
+    @property
+    def chain(self) -> "Chain": ...
+
+    async def balance(self) -> WalletBalance: ...
+
+    async def top_up_within(self, policy: "TopUpPolicy") -> TopUp: ...
+
+
+class Line(Protocol):
+    """What a till needs of the pump."""
+
+    gates: Gates
+
+    @property
+    def counts(self) -> tuple[int, int, int]: ...
+
+    def wake(self) -> None: ...
+
+    def run(self, errand: Coroutine[Any, Any, None]) -> None: ...
+
+
+class Till:
+    """While it works no paid call goes out. Then the line goes on, or `hold` is called with what a person should know.
+
+    All refusals of one time are one errand. How often it pays is bounded by the policy; that it stops at all, whatever
+    the server says, by `needs.plan_for`. A payment that is cut off is finished by the next one: the wallet's own
+    store has it.
+    """
+
+    def __init__(
+        self,
+        *,
+        wallet: Purse,
+        policy: "TopUpPolicy",
+        clock: Clock,
+        line: Line,
+        emit: Callable[[JobEvent], None],
+        hold: Callable[[VeniceError], None],
+    ) -> None:
+        self._wallet = wallet
+        self._policy = policy
+        self._clock = clock
+        self._line = line
+        self._emit = emit
+        self._hold = hold
+        self._tried: dict[Kind, Tried] = {}
+        self._need: Need | None = None
+        self._kinds: set[Kind] = set()
+        self._closed = False
+
+    def sees_to(self, refusal: Refusal) -> bool:
+        """Whether it sees to a refusal; otherwise somebody else has to."""
+        if not is_mended_by_money(refusal.error):
+            return False
+        if self._closed:
+            return True  # the job waits for the next start
+        need = Need.of(refusal, believe_usd=self._policy.usd)
+        busy, self._need = self._need, need if self._need is None else self._need.together_with(need)
+        self._kinds.add(refusal.kind)
+        if busy is None:
+            self._line.gates.pause()
+            self._line.run(self._see_to(refusal))
+        return True
+
+    def went_well(self, kind: Kind) -> None:
+        """A request of this kind was taken: what was done before has helped."""
+        self._tried.pop(kind, None)
+
+    def forget(self) -> None:
+        """A person says that the balance is well: begin anew."""
+        self._tried.clear()
+
+    def close(self) -> None:
+        """Begin no more payments."""
+        self._closed = True
+
+    async def _see_to(self, refusal: Refusal) -> None:
+        broken: VeniceError | None = None
+        try:
+            broken = await self._mended(refusal)
+        except VeniceError as error:
+            broken = error
+        except Exception as error:  # noqa: BLE001 -- nobody awaits this task, and the line would stand still for ever
+            broken = VeniceError(f"The top-up broke: {type(error).__name__}.")
+            told = {"message": f"{self!r} broke", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(told)
+        self._conclude(refusal, broken)
+
+    async def _mended(self, refusal: Refusal) -> VeniceError | None:
+        balance = await self._wallet.balance()
+        plan = self._plan(refusal, balance)
+        match plan.act:
+            case Act.HOLD:
+                return _with(refusal.error, plan)
+            case Act.GO_ON:
+                await self._go_on(plan)
+            case Act.TOP_UP if self._is_wanted():
+                return await self._topped_up(refusal, balance)
+        return None
+
+    async def _topped_up(self, refusal: Refusal, balance: WalletBalance) -> VeniceError | None:
+        try:
+            self._tell(refusal, await self._paid(balance.usd))
+        except TopUpError as error:
+            failure = error
+        else:
+            return None
+        # Another program may have been faster and taken what the caps allow at once, or the payment has landed after
+        # all: then there is enough now, and nobody has to do anything.
+        with contextlib.suppress(VeniceError):
+            plan = self._plan(refusal, await self._wallet.balance(), had_usd=balance.usd)
+            if plan.act is Act.GO_ON:
+                await self._go_on(plan)
+                return None
+        return failure
+
+    async def _go_on(self, plan: Plan) -> None:
+        self._note(Tried.looked)
+        await self._clock.sleep(plan.pause)
+
+    async def _paid(self, credit: Decimal) -> TopUp:
+        try:
+            top_up = await self._wallet.top_up_within(self._policy)
+        except (TopUpPendingError, TopUpRefusedError) as error:
+            open_until = error.expires_at or self._clock.wall()
+            self._note(lambda tried: tried.paid(credit, open_until=open_until))
+            raise
+        self._note(lambda tried: tried.paid(credit))
+        return top_up
+
+    def _plan(self, refusal: Refusal, balance: WalletBalance, *, had_usd: Decimal | None = None) -> Plan:
+        # By now others may have been refused as well.
+        need = self._need or Need.of(refusal, believe_usd=self._policy.usd)
+        tried = functools.reduce(Tried.together_with, (self._tried.get(kind, Tried()) for kind in self._kinds))
+        return plan_for(
+            need if had_usd is None else need.after(had_usd),
+            balance,
+            tried,
+            most_usd=self._policy.per_day_usd,
+            wall=self._clock.wall(),
+        )
+
+    def _is_wanted(self) -> bool:
+        """Nothing is paid for jobs that were all cancelled meanwhile."""
+        return Kind.RETRIEVE in self._kinds or self._line.counts[0] > 0
+
+    def _note(self, done: Callable[[Tried], Tried]) -> None:
+        for kind in (Kind.QUEUE, Kind.RETRIEVE):
+            self._tried[kind] = done(self._tried.get(kind, Tried()))
+
+    def _tell(self, refusal: Refusal, top_up: TopUp) -> None:
+        self._emit(
+            WalletToppedUp(
+                **self._about(refusal), usd=top_up.usd, balance_usd=top_up.balance_usd, resumed=top_up.resumed
+            )
+        )
+
+    def _about(self, refusal: Refusal) -> dict[str, Any]:
+        job = refusal.job
+        return {"job_id": job.id, "key": job.key, "model": job.record.model, "at": self._clock.wall()}
+
+    def _conclude(self, refusal: Refusal, error: VeniceError | None) -> None:
+        asks = Kind.RETRIEVE in self._kinds
+        self._need = None
+        self._kinds.clear()
+        if error is not None:
+            self._hold(error)
+            if asks:  # what is paid for is not held: it is asked for again, and somebody should know why it waits
+                self._emit(JobDelayed(**self._about(refusal), error=error, delay=_PROBE))
+        else:
+            self._line.gates.open()
+        self._line.gates.end_pause()
+        self._line.wake()
+
+    def __repr__(self) -> str:
+        return f"<Till {'idle' if self._need is None else 'at work'}>"
+
+
+def purse_of(client: VeniceClient, policy: "TopUpPolicy") -> Purse:
+    """The wallet that a client pays by. Raises ConfigurationError where it has none, or none that can pay by policy."""
+    from venice_async.payments import TopUpPolicy
+    from venice_async.signin import Chain
+
+    if not isinstance(policy, TopUpPolicy):
+        raise ConfigurationError("top_up takes a TopUpPolicy: what is paid at a time, and the caps above it.")
+    wallet: Purse = client.wallet  # raises it for an API key
+    if wallet.chain is not Chain.BASE:
+        raise ConfigurationError(
+            "A top-up by itself is paid in USDC on Base, and this wallet is on another chain.",
+            advice="Use a wallet on Base, or leave out top_up and see to this wallet's balance yourself.",
+        )
+    return wallet
+
+
+def _with(refusal: VeniceError, plan: Plan) -> VeniceError:
+    """The server's refusal, and why nothing was paid about it."""
+    error = copy.copy(refusal)
+    said = refusal.message
+    error.args = (f"{said}{'' if said[-1:] in '.!?' else '.'} {plan.sentence}".strip(),)
+    return error
