@@ -16,13 +16,14 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors models clock backoff limits polling lowwater plausible",
-        "mp4 links naming decoding alarm disk jobs auth wire builders",
+        "loading mp4 links naming decoding alarm lane disk jobs auth wire builders",
+        "signin",
         "resolver arrival media catalog money mp4_stream charges",
         "media_checks sending",
         "governor ledger transport verdicts download reconcile",
         "bodies",
         "exchanger streams",
-        "billing",
+        "billing credentials retrieval payments",
         "client recorder",
         "recovery outlet",
         "transfers",
@@ -43,9 +44,17 @@ KEEPERS = {
     "PIL": {"gallery.posters", "gallery.sheet"},
     "pytest": {"emulator.pytest_plugin"},
     "yaml": {"cli.manifests.yaml_files"},
+    "eth_account": {"signin.keys", "emulator.signatures"},
+    "eth_utils": {"signin.keys"},
+    "nacl": {"signin.keys", "emulator.signatures"},
+    "base58": {"signin.keys", "emulator.signatures"},
+    "x402": {"payments.signing"},
 }
 """Third parties and the modules that may know them. attrs is everywhere; rich and cyclopts are the command line's."""
-HEAVY = ("aiohttp", "cattrs", "anyio", "aiofiles", "sqlite3", "av", "rich", "cyclopts", "yarl", "pytest")
+HEAVY = (
+    *("aiohttp", "cattrs", "anyio", "aiofiles", "sqlite3", "av", "rich", "cyclopts", "yarl", "pytest"),
+    *("eth_account", "eth_utils", "nacl", "base58", "coincurve", "x402"),
+)
 
 MOST_LINES = 350
 MOST_BODY_LINES = 40

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         JobStateChanged,
         JobWarning,
         VideoFile,
+        WalletToppedUp,
     )
     from venice_async.ledger import Ledger, MemoryLedger, SqliteLedger
     from venice_async.limits import RateLimits
@@ -59,13 +60,18 @@ if TYPE_CHECKING:
         Quote,
         QuoteRequest,
         SeedanceConsent,
+        TopUp,
         Transcript,
         VideoConstraints,
         VideoModel,
         VideoRequest,
+        WalletBalance,
+        WalletTransaction,
     )
     from venice_async.money import Totals
+    from venice_async.payments import Payment, TopUpPolicy, Wallet
     from venice_async.reconcile import Evidence, Finding
+    from venice_async.signin import Chain, PaymentToSign, Signer, SignInToSign, WalletAuth
     from venice_async.transport import AiohttpTransport, Timeouts, Transport
 
 __version__ = "0.1.0"
@@ -79,6 +85,7 @@ _HOMES = {
     "models": (
         "VideoRequest", "MediaFile", "Element", "Keyframe", "SeedanceConsent", "QuoteRequest", "Quote", "QueuedVideo",
         "Processing", "Completed", "Transcript", "VideoModel", "VideoConstraints", "AccountLimits",
+        "TopUp", "WalletBalance", "WalletTransaction",
     ),
     "builders": (
         "text_to_video", "image_to_video", "reference_to_video", "elements_to_video", "keyframes_to_video",
@@ -89,7 +96,7 @@ _HOMES = {
     "bodies": ("VideoBody",),
     "jobs": (
         "VideoFile", "JobState", "JobRecord", "JobEvent", "JobStateChanged", "JobPolled", "JobProgress", "JobDelayed",
-        "JobWarning", "Delivery",
+        "JobWarning", "WalletToppedUp", "Delivery",
     ),
     "errors": ("VeniceError", "Charge"),
     "limits": ("RateLimits",),
@@ -98,6 +105,8 @@ _HOMES = {
     "backoff": ("Backoff",),
     "clock": ("Clock", "SystemClock"),
     "auth": ("Auth", "ApiKeyAuth"),
+    "signin": ("WalletAuth", "Chain", "Signer", "SignInToSign", "PaymentToSign"),
+    "payments": ("Wallet", "TopUpPolicy", "Payment"),
     "transport": ("Transport", "AiohttpTransport", "Timeouts"),
     "ledger": ("Ledger", "SqliteLedger", "MemoryLedger"),
     "emulator": ("Emulator",),
@@ -114,6 +123,8 @@ __all__ = [
     "SqliteLedger", "MemoryLedger", "Emulator", "text_to_video", "image_to_video", "reference_to_video",
     "elements_to_video", "keyframes_to_video", "video_to_video", "upscale", "seedance_reference",
     "seedance_edit", "seedance_extend", "seedance_stitch", "Catalog", "CatalogKeeper", "Review", "Problem",
+    "WalletAuth", "Chain", "Signer", "SignInToSign", "PaymentToSign", "Wallet", "WalletBalance", "WalletTransaction",
+    "TopUp", "TopUpPolicy", "Payment", "WalletToppedUp",
 ]  # fmt: skip
 
 

@@ -47,13 +47,27 @@ def test_help_names_every_command() -> None:
         "resolve",
         "resume",
         "unknown",
+        "wallet",
     ):
         assert command in ran.stdout
 
 
 @pytest.mark.parametrize(
     "command",
-    ["demo", "emulator", "generate", "jobs", "models", "quote", "reconcile", "release", "resolve", "resume", "unknown"],
+    [
+        "demo",
+        "emulator",
+        "generate",
+        "jobs",
+        "models",
+        "quote",
+        "reconcile",
+        "release",
+        "resolve",
+        "resume",
+        "unknown",
+        "wallet",
+    ],
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every command tells its options."""

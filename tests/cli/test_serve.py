@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from venice_async.cli.serve import parse_limits
+from venice_async.cli.serve import EmulatorOptions, parse_limits
 from venice_async.client import VeniceClient
 from venice_async.errors import ConfigurationError
 from venice_async.limits import RateLimits
@@ -44,6 +44,9 @@ async def test_it_serves_and_stops(tmp_path: Path, number: signal.Signals) -> No
         (("--fault", "meteor"), 2, "There is no fault 'meteor'"),
         (("--port", "70000"), 2, "--port must be between"),
         (("--time-scale", "-1"), 2, "--time-scale must be a positive number"),
+        (("--wallet", "0x12"), 2, "--wallet takes ADDRESS=USD"),
+        (("--wallet", "0x12=5"), 2, "is no address of a wallet"),
+        (("--wallet", "0x" + "1" * 40 + "=much"), 2, "wallets takes amounts of US dollars"),
     ],
 )
 async def test_what_cannot_be(venice: Command, arguments: tuple[str, ...], code: int, sentence: str) -> None:
@@ -63,6 +66,16 @@ async def test_a_port_that_is_taken(venice: Command) -> None:
     await server.wait_closed()
     assert ran.code == 1
     assert f"port {port}: address already in use" in ran.err
+
+
+def test_wallets_are_given_credit() -> None:
+    """Each `--wallet` is one wallet and what it has."""
+    address = "0x" + "aB" * 20
+    plain = {"host": "127.0.0.1", "port": 0, "time_scale": 1.0, "seed": 0, "limits": "", "faults": ()}
+    emulator = EmulatorOptions(wallets=(f"{address}=25.5", f" {'1' * 32} = 3"), **plain).emulator()  # type: ignore[arg-type]
+    assert {name: float(wallet.credit_usd) for name, wallet in emulator.wallets.items()} == {
+        address.lower(): 25.5, "1" * 32: 3.0,
+    }  # fmt: skip
 
 
 def test_limits_are_read() -> None:

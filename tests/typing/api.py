@@ -42,6 +42,8 @@ from venice_async import (
     SqliteLedger,
     SystemClock,
     Timeouts,
+    TopUp,
+    TopUpPolicy,
     Totals,
     Transcript,
     Transport,
@@ -51,6 +53,9 @@ from venice_async import (
     VideoFile,
     VideoModel,
     VideoRequest,
+    WalletAuth,
+    WalletBalance,
+    WalletTransaction,
     seedance_stitch,
     text_to_video,
 )
@@ -119,6 +124,19 @@ def client_options(auth: Auth, transport: Transport) -> None:
     VeniceClient(auth=ApiKeyAuth("key"), transport=AiohttpTransport(base_url="https://api.venice.ai/api/v1"))
     VeniceClient("key", "https://api.venice.ai/api/v1")  # type: ignore[call-arg, arg-type]
     Backoff(base=1.0, cap=20.0, max_attempts=4)
+
+
+async def wallets(venice: VeniceClient) -> None:
+    """A wallet is a way in like an API key; no top-up goes without a cap."""
+    VeniceClient(auth=WalletAuth("0x" + "11" * 32), payments="payments.sqlite3")
+    WalletAuth(address="0x", signer=lambda asked: asked.summary.encode())
+    assert_type(await venice.wallet.balance(), WalletBalance)
+    async for line in venice.wallet.transactions():
+        assert_type(line, WalletTransaction)
+    assert_type(await venice.wallet.top_up(10, cap_usd="20"), TopUp)
+    await venice.wallet.top_up(10)  # type: ignore[call-arg]
+    policy = TopUpPolicy(usd=5, per_payment_usd=5, per_day_usd="10", total_usd=Decimal(50))
+    JobManager(venice, ledger="jobs.sqlite3", output_dir="videos", top_up=policy)
 
 
 async def manager(venice: VeniceClient, ledger: Ledger, requests: list[VideoRequest]) -> None:

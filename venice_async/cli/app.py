@@ -24,6 +24,7 @@ from venice_async.cli.options import (
 )
 from venice_async.cli.running import run
 from venice_async.cli.terminal import Terminal, guarded
+from venice_async.cli.wallet_commands import wallet
 
 Seed = Annotated[int, Parameter(help="The same seed gives the same jobs their durations.")]
 
@@ -143,7 +144,7 @@ def generate(
     return guarded(terminal, work)
 
 
-for command in (*BATCH_COMMANDS, *COMMANDS):
+for command in (*BATCH_COMMANDS, *COMMANDS, wallet):
     app.command(command)
 
 
@@ -195,6 +196,14 @@ def emulator(
             show_default=False,
         ),
     ] = (),
+    wallets: Annotated[
+        Texts,
+        Parameter(
+            name="--wallet",
+            help="The credit of a wallet in US dollars, such as 0xADDRESS=25; may be repeated.",
+            show_default=False,
+        ),
+    ] = (),
 ) -> int:
     """Serve an emulated Venice on this machine, to develop and test against for free, until Ctrl-C."""
     terminal = Terminal()
@@ -203,7 +212,9 @@ def emulator(
         from venice_async.cli.running import Stopped
         from venice_async.cli.serve import EmulatorOptions, serve
 
-        options = EmulatorOptions(host=host, port=port, time_scale=time_scale, seed=seed, limits=limits, faults=faults)
+        options = EmulatorOptions(
+            host=host, port=port, time_scale=time_scale, seed=seed, limits=limits, faults=faults, wallets=wallets
+        )
         try:
             return run(serve(options, terminal))
         except Stopped:

@@ -55,7 +55,9 @@ def reconcile(
     ledger: Ledger = DEFAULT_LEDGER,
     admin_key_env: Annotated[
         str | None,
-        Parameter(help="The environment variable with an admin key, where VENICE_API_KEY is none."),
+        Parameter(
+            help="The environment variable with an admin key, where VENICE_API_KEY is none. A wallet needs none."
+        ),
     ] = None,
     server: ServerOptions = _USUAL_SERVER,
     json: Json = False,

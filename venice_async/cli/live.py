@@ -9,7 +9,7 @@ from venice_async.cli.board import Board, Line
 from venice_async.cli.terminal import ROOMY, Terminal
 from venice_async.cli.words import STATE_STYLES, brief, money, name_of, near, size, span
 from venice_async.client import VeniceClient
-from venice_async.errors import APIStatusError, VeniceError
+from venice_async.errors import APIStatusError, VeniceError, WalletBalanceError
 from venice_async.governor import Kind
 from venice_async.jobs import JobDelayed, JobEvent, JobState, JobStateChanged, present_state
 from venice_async.manager import JobManager
@@ -210,6 +210,8 @@ class LiveView:
 
 def trouble_words(error: VeniceError) -> str:
     """Passing trouble in a few words."""
+    if isinstance(error, WalletBalanceError):  # passes only when somebody sees to it
+        return "402, too little credit to ask for it: venice-async wallet top-up"
     what = str(error.status) if isinstance(error, APIStatusError) and error.status else "no answer"
     return f"{what}, again soon"
 

@@ -31,9 +31,10 @@ class EmulatorOptions:
     seed: int
     limits: str
     faults: Sequence[str]
+    wallets: Sequence[str] = ()
 
     def emulator(self) -> Emulator:
-        """Make it. Raises ConfigurationError for a limit or fault that cannot be, and for a host elsewhere."""
+        """Make it. Raises ConfigurationError for a limit, fault or wallet that cannot be, and for a host elsewhere."""
         if not 0 < self.time_scale < float("inf"):
             raise ConfigurationError("--time-scale must be a positive number.")
         if not 0 <= self.port < 65536:
@@ -45,6 +46,7 @@ class EmulatorOptions:
             seed=self.seed,
             limits=parse_limits(self.limits),
             faults=[parse_fault(text) for text in self.faults],
+            wallets=dict(parse_wallet(text) for text in self.wallets),
         )
 
 
@@ -61,6 +63,17 @@ def parse_limits(text: str) -> RateLimits:
             raise ConfigurationError(f"--limits takes {known}, separated by commas, not {part!r}.")
         given[_LIMITS[name]] = int(number)
     return RateLimits(**given)  # type: ignore[arg-type]
+
+
+def parse_wallet(text: str) -> tuple[str, str]:
+    """A wallet and its credit, such as `0xADDRESS=25`. Raises ConfigurationError that says what is due.
+
+    Whether address and amount can be is for the emulator to say.
+    """
+    address, _, usd = (word.strip() for word in text.partition("="))
+    if not (address and usd):
+        raise ConfigurationError("--wallet takes ADDRESS=USD, such as 0xADDRESS=25: its credit when the server starts.")
+    return address, usd
 
 
 async def serve(options: EmulatorOptions, terminal: Terminal) -> int:

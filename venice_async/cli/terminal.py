@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
+import attrs
+
 from venice_async.cli.running import Stopped
 from venice_async.cli.words import full
 from venice_async.errors import ConfigurationError, InvalidRequestError, VeniceError
@@ -188,7 +190,9 @@ def _aligned(rows: Sequence[Sequence[Any]]) -> list[str]:
 
 def _plain_value(value: Any) -> Any:
     # Prices have few digits, so that the nearest binary number is written with the same ones.
-    return float(value) if isinstance(value, Decimal) else str(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    return attrs.asdict(value) if attrs.has(type(value)) else str(value)
 
 
 def _never_unprintable(stream: TextIO) -> None:

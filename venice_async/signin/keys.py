@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from venice_async.errors import ConfigurationError, SignerError
+from venice_async.loading import load
 from venice_async.signin.chain import Chain
 from venice_async.signin.hidden import HiddenBytes, HiddenStr
 
@@ -49,6 +50,7 @@ def _of_the_extra(function: Callable[P, T]) -> Callable[P, T]:
 @_of_the_extra
 def checksummed(address: str) -> str:
     """An EVM address (`0x` and 40 hex digits) as EIP-55 spells it."""
+    load("eth_utils.address")
     from eth_utils.address import to_checksum_address
 
     return to_checksum_address(address.lower())
@@ -57,6 +59,7 @@ def checksummed(address: str) -> str:
 @_of_the_extra
 def evm_address(key: HiddenBytes) -> str:
     """The checksummed address of a private key."""
+    load("eth_account")
     from eth_account import Account
 
     return str(Account.from_key(key).address)
@@ -65,6 +68,7 @@ def evm_address(key: HiddenBytes) -> str:
 @_of_the_extra
 def evm_sign_text(key: HiddenBytes, text: str) -> HiddenStr:
     """The EIP-191 signature of a text: `0x` and 65 bytes in hex."""
+    load("eth_account")
     from eth_account import Account
     from eth_account.messages import encode_defunct
 
@@ -74,6 +78,7 @@ def evm_sign_text(key: HiddenBytes, text: str) -> HiddenStr:
 @_of_the_extra
 def evm_sign_typed_data(key: HiddenBytes, typed_data: Mapping[str, Any]) -> HiddenStr:
     """The EIP-712 signature of typed data: `0x` and 65 bytes in hex. Raises SignerError for data that is none."""
+    load("eth_account")
     from eth_account import Account
 
     try:

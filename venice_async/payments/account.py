@@ -1,0 +1,97 @@
+"""A wallet's account as the server keeps it: credit and lines. Read only, and free."""
+
+import contextlib
+import email.utils
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from venice_async.backoff import Backoff
+from venice_async.clock import Clock
+from venice_async.errors import InvalidRequestError, UnexpectedReplyError, VeniceError
+from venice_async.exchanger import Exchanger
+from venice_async.governor import Kind
+from venice_async.models import WalletBalance, WalletPage, WalletTransaction
+from venice_async.wire import wallet as calls
+from venice_async.wire.exchange import ReplyHead
+
+T = TypeVar("T")
+
+MOST_PAGES = 500
+LARGEST_PAGE = 100
+
+_RETRY = Backoff(base=1.0, cap=20.0, max_attempts=4)
+
+
+class Payer(Protocol):
+    """What a wallet needs of a client."""
+
+    base_url: str
+    clock: Clock
+    exchanger: Exchanger
+
+    async def again(
+        self, attempt: Callable[[], Awaitable[T]], retry: Backoff | None, *, safe: Callable[[VeniceError], bool]
+    ) -> T: ...
+
+
+class Account:
+    """What the server tells about one wallet, signed in as that wallet."""
+
+    def __init__(self, client: Payer, address: str) -> None:
+        self._client = client
+        self._address = address
+
+    async def balance(self) -> WalletBalance:
+        """Its credit. Raises UnexpectedReplyError for an answer about another wallet."""
+        call = calls.balance_call(self._client.base_url, self._address)
+        exchanger = self._client.exchanger
+        balance = await patiently(self._client, lambda: exchanger.answer(call, Kind.OTHER, calls.balance_of))
+        if not is_same(balance.wallet_address, self._address):
+            raise UnexpectedReplyError("The server told the balance of another wallet.", status=200)
+        return balance
+
+    async def page(self, *, limit: int, offset: int) -> tuple[WalletPage, float | None]:
+        """So many lines, newest first, and the server's time as it tells it."""
+        call = calls.transactions_call(self._client.base_url, self._address, limit=limit, offset=offset)
+        exchanger = self._client.exchanger
+        return await patiently(self._client, lambda: exchanger.answer(call, Kind.OTHER, _dated_page))
+
+    async def lines(self, *, page_size: int) -> AsyncGenerator[WalletTransaction, None]:
+        """Every line, newest first; see `Wallet.transactions`."""
+        if type(page_size) is not int or not 1 <= page_size <= LARGEST_PAGE:
+            problem = f"page_size must be a whole number from 1 to {LARGEST_PAGE}."
+            raise InvalidRequestError(problem, problems=(problem,))
+        seen: set[str] = set()
+        offset = 0
+        for _ in range(MOST_PAGES):
+            page, _date = await self.page(limit=page_size, offset=offset)
+            for line in page.transactions:
+                # A line that is written between two pages pushes others down, which then come twice.
+                if line.id not in seen:
+                    seen.add(line.id)
+                    yield line
+            offset += len(page.transactions)
+            if not page.has_more or not page.transactions:
+                return
+        raise UnexpectedReplyError("The wallet's account does not come to an end.", status=200)
+
+
+async def patiently(client: Payer, attempt: Callable[[], Awaitable[T]]) -> T:
+    """A call that costs nothing, tried again on passing trouble."""
+    return await client.again(attempt, _RETRY, safe=lambda error: error.transient)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two addresses are the same wallet's. The case of hex digits means nothing; that of base58 does."""
+    return one == other or (other.startswith("0x") and one.lower() == other.lower())
+
+
+def server_time(head: ReplyHead) -> float | None:
+    """Unix seconds by the server's clock, where it tells them."""
+    with contextlib.suppress(TypeError, ValueError, OverflowError, OSError):
+        return email.utils.parsedate_to_datetime(head.headers.get("date", "")).timestamp()
+    return None
+
+
+def _dated_page(head: ReplyHead, body: bytes) -> tuple[WalletPage, float | None]:
+    return calls.page_of(head, body), server_time(head)
