@@ -174,13 +174,16 @@ class Life:
         self.rng = rng
         world.bank.ahead = rng.choice([0, 0, 0, -200, 200, -4000])
 
+    async def _pause(self) -> None:
+        await self.world.clock.sleep(0.01)
+
     async def episode(self) -> None:
         """One program, or several; then time passes."""
         bank, rng = self.world.bank, self.rng
         bank.script = [rng.choice(ACTS) for _ in range(rng.randint(1, 6))]
         bank.forgetful = rng.random() < 0.3
         bank.books = Played(500) if rng.random() < 0.15 else None
-        signer = Signer(before=_turn)
+        signer = Signer(before=self._pause)
         act = rng.choice([self._dies, self._is_cancelled, self._is_one_of_many])
         with contextlib.suppress(Death, VeniceError):
             await act(signer)
@@ -211,10 +214,6 @@ class Life:
                     return
             await self.world.clock.sleep(500)
         raise AssertionError("never credited")
-
-
-async def _turn() -> None:
-    await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -21,7 +21,7 @@ NOW = 1_800_000_000.0
 
 def wish(units: int = 10, cap: int = 1000, last: int = 1000) -> Wish:
     """A payment that fits."""
-    mark = Mark(last=last, first_open=last + 1, began=NOW)
+    mark = Mark(last=last, began=NOW)
     return Wish(units=units, limits=Limits(cap=cap), mark=mark, pay_to=PAYEE, since=NOW)
 
 
@@ -151,6 +151,34 @@ def test_caps_are_counted_in_the_same_transaction(tmp_path: Path) -> None:
     assert store.open_payment(PURSE) is None
 
 
+def test_what_runs_at_the_same_time_counts(tmp_path: Path) -> None:
+    """Open from before, settled since the call began, or reserved since; what was settled before does not."""
+    store = Store(tmp_path / "p")
+
+    def fits(units: int, *, last: int, began: float, now: float = NOW + 50) -> bool:
+        mark = Mark(last=last, began=began)
+        try:
+            store.check(PURSE, Wish(units=units, limits=Limits(cap=20), mark=mark), now=now)
+        except SpendingCapError:
+            return False
+        return True
+
+    payment = store.move(
+        reserved(store).number, PaymentState.SIGNED, header="h", nonce="0x01", expires_at=int(NOW) + 300
+    )
+    assert fits(10, last=1, began=NOW)
+    assert not fits(11, last=1, began=NOW)
+    assert fits(20, last=1, began=NOW, now=NOW + 421)  # left open, perhaps at another server: over all the same
+    store.move(payment.number, PaymentState.SETTLED, closed_at=NOW + 20)
+    assert not fits(11, last=1, began=NOW + 10)
+    assert fits(20, last=1, began=NOW + 20)
+    assert fits(20, last=1, began=NOW, now=NOW + 10)  # the clock was set back
+    assert not fits(11, last=0, began=NOW + 30)
+    store.move(signed(store, "0x02").number, PaymentState.EXPIRED, closed_at=NOW + 40)
+    assert fits(20, last=2, began=NOW + 30)
+    assert not fits(11, last=1, began=NOW + 30)
+
+
 def test_a_refused_write_leaves_the_file_usable(tmp_path: Path) -> None:
     """A broken step rolls back by itself."""
     store = Store(tmp_path / "p")
@@ -191,7 +219,7 @@ from venice_async.payments.caps import Limits, Mark, Wish
 from venice_async.payments.payment import PaymentState, Purse
 from venice_async.payments.store import Store
 store, purse = Store(Path(sys.argv[1])), Purse(origin="o", wallet="w")
-mark = Mark(last=0, first_open=1, began=0)
+mark = Mark(last=0, began=0)
 made = 0
 for turn in range(10):
     wish = Wish(units=1, limits=Limits(cap=12), mark=mark, pay_to="p")

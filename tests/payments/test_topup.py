@@ -440,7 +440,7 @@ def test_what_is_no_signature_is_not_sent(signature: str, tmp_path: Any) -> None
 async def test_a_program_that_died_before_it_signed_is_not_waited_for_for_ever(world: World) -> None:
     """Its amount counts for as long as it may still sign, and then no more."""
 
-    reserve = Wish(units=10**7, limits=Limits(cap=10**7), mark=Mark(last=0, first_open=1, began=0), pay_to=PAYEE)
+    reserve = Wish(units=10**7, limits=Limits(cap=10**7), mark=Mark(last=0, began=0), pay_to=PAYEE)
     purse = Purse(origin=origin_of(BASE_URL), wallet=ADDRESS.lower())
     Store(world.path).reserve(purse, reserve, now=world.clock.wall(), stale_after=1)
     assert states(world) == ["reserved"]

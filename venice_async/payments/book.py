@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from venice_async.errors import ConfigurationError, LedgerError
-from venice_async.payments.caps import Mark, Wish
+from venice_async.payments.caps import Wish
 from venice_async.payments.payment import Payment, PaymentState, Purse
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class Book:
             self._found = Store(self._given or default_path())
         return self._found
 
-    async def mark(self, *, now: float) -> Mark:
-        """What is on record when a call begins."""
-        return await in_thread(partial(self._store.mark, self._purse, now=now))
+    async def last(self) -> int:
+        """The highest number on record."""
+        return await in_thread(self._store.last)
 
     async def open_payment(self) -> Payment | None:
         """The one that is open, with its header."""

@@ -114,14 +114,12 @@ class Limits:
 
 @frozen(kw_only=True)
 class Mark:
-    """What was on record of a wallet when a call began, at `began` Unix seconds.
+    """When a call began, by the record and in Unix seconds: payments above the number `last` were made since.
 
-    Payments above the number `last` are made at the same time as the call. So are those from `first_open` on that
-    were open then: they may be another call's.
+    The record is read a little after `began`. What was still open then, or was settled since, may be another call's.
     """
 
     last: int
-    first_open: int
     began: float
 
 

@@ -80,12 +80,15 @@ class TopUps:
         self._rounds = 0
         self._trouble: VeniceError | None = None
 
-    async def pay(self, units: int, limits: Limits) -> TopUp:
-        """Pay so much, or finish what is open. See `Wallet.top_up` for what is raised."""
+    async def pay(self, units: int, limits: Limits, *, since: float) -> TopUp:
+        """Pay so much, or finish what is open. See `Wallet.top_up` for what is raised.
+
+        `since` is when the call began, in Unix seconds.
+        """
         call, began = _Call(), self._rounds
         self._calls.add(call)
         try:
-            mark = await self._book.mark(now=self._clock.wall())
+            mark = Mark(last=await self._book.last(), began=since)
             async with self._turn:
                 if self._trouble is not None and self._rounds > began:
                     # What is open could not be finished while this call stood in line: it need not try the same.

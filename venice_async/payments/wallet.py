@@ -130,8 +130,7 @@ class Wallet:
         """
         units, cap = approved(usd, cap_usd)
         self._check_chain()
-        _account, _book, top_ups = await self._opened()
-        return await top_ups.pay(units, Limits(cap=cap))
+        return await self._pay(units, Limits(cap=cap))
 
     async def top_up_within(self, policy: TopUpPolicy) -> TopUp:
         """Pay `policy.usd` where all caps of the policy allow it: for programs that top up without asking anybody.
@@ -141,8 +140,12 @@ class Wallet:
         """
         self._check_chain()
         limits = Limits(cap=units_of(policy.per_payment_usd), policy=policy)
+        return await self._pay(units_of(policy.usd), limits)
+
+    async def _pay(self, units: int, limits: Limits) -> TopUp:
+        since = self._client.clock.wall()
         _account, _book, top_ups = await self._opened()
-        return await top_ups.pay(units_of(policy.usd), limits)
+        return await top_ups.pay(units, limits, since=since)
 
     async def open_payments(self) -> tuple[Payment, ...]:
         """Signed payments whose outcome is open: one at most, shown without what was signed. Reads the record only.
