@@ -56,14 +56,17 @@ _FINE: Final[dict[str, tuple[Any, ...]]] = {
     "amount": ("1", "1000000", "5000000", "9999999", "10000000"),
     "asset": (USDC.upper().replace("X", "x"), "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"),
     "payTo": (THIEF, "0x" + "C4" * 20),
-    "maxTimeoutSeconds": (1, 60, 299, 300, 300.0),
+    "maxTimeoutSeconds": (60, 120, 299, 300, 300.0),
     "extra": (
         {}, {"feePayer": THIEF}, {"name": "USD Coin", "version": "2", "verifyingContract": THIEF, "chainId": 1},
         {"domain": {"chainId": 1}, "types": {"Permit": []}, "primaryType": "Permit"}, {"note": "x" * 2000},
         {"eip2612GasSponsoring": {"info": {"spender": THIEF}}, "assetTransferMethod": "eip3009"},
     ),
 }  # fmt: skip
-"""What a server may say, or what is nobody's business: these may be paid, as approved."""
+"""What a server may say, or what is nobody's business: these may be paid, as approved.
+
+No time is so short that a busy machine signs too late: such a signature is thrown away, and would confuse the count.
+"""
 
 
 @frozen(kw_only=True)

@@ -117,7 +117,7 @@ class VeniceClient:
             raise ConfigurationError(
                 "This client has no wallet.", advice="Set VENICE_WALLET_KEY without VENICE_API_KEY, or give auth."
             )
-        return Wallet(self, auth, store=self._payments)
+        return Wallet(self, auth, store=self._payments, rng=self._rng)
 
     async def quote(self, request: VideoRequest | QuoteRequest) -> Quote:
         """The price of a request in US dollars (`POST /video/quote`). Creates no job and charges nothing.
