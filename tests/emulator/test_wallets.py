@@ -215,6 +215,16 @@ def test_diem_comes_first(make_api: Any) -> None:
     assert wallet(api).credit_usd == Decimal("24.50")
 
 
+def test_a_wallet_may_ask_for_its_video_without_the_model(make_api: Any) -> None:
+    """As the vendor's own client does. With a key the document's word stands, and a wrong model is wrong for all."""
+    api = make_api(wallets=Wallets({PURSE.address: 10}))
+    queue_id = queue(api).json()["queue_id"]
+    signed = lambda: PURSE.credentials(issued=WALL + api.now, expires=None)  # noqa: E731
+    assert api.post("/video/retrieve", {"queue_id": queue_id}, **signed()).status == 200
+    assert api.post("/video/retrieve", {"queue_id": queue_id, "model": "another"}, **signed()).status == 400
+    assert api.post("/video/retrieve", {"queue_id": queue_id}).status == 400
+
+
 def test_limits_are_kept_per_wallet(make_api: Any) -> None:
     """One wallet's requests and failures do not count for another, nor for a key."""
     api = make_api(

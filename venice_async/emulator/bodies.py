@@ -34,9 +34,13 @@ _QUOTE: Final[Mapping[str, Check]] = {
 }
 
 
-def check_retrieve(body: Mapping[str, Any]) -> None:
-    """Raise Refused with 400 unless this is a retrieve body."""
-    _check_exactly(body, _RETRIEVE, ("model", "queue_id"))
+def check_retrieve(body: Mapping[str, Any], *, by_wallet: bool = False) -> None:
+    """Raise Refused with 400 unless this is a retrieve body.
+
+    The API's document wants the model. The vendor's own wallet client leaves it out where it waits for a video
+    itself, so a wallet may.
+    """
+    _check_exactly(body, _RETRIEVE, ("queue_id",) if by_wallet else ("model", "queue_id"))
 
 
 def check_complete(body: Mapping[str, Any]) -> None:

@@ -90,7 +90,7 @@ class Endpoints:
 
     def retrieve(self, visit: Visit) -> EmulatedAnswer:
         """`POST /video/retrieve`: the state of a job, its failure, or (status 200 with `visit.delivers`) its video."""
-        check_retrieve(visit.tree)
+        check_retrieve(visit.tree, by_wallet=visit.wallet is not None)
         job = self._job(visit)
         if job.is_ready(visit.now) and job.failure is not None:
             raise self._failed(job, job.failure, visit)
@@ -158,7 +158,7 @@ class Endpoints:
 
     def _job(self, visit: Visit) -> EmulatedJob:
         job = self.book.find(visit.text("queue_id"), visit.now)
-        if job is None or job.model != visit.text("model"):
+        if job is None or job.model != visit.tree.get("model", job.model):
             raise Refused(400, INVALID_ID, details={"_errors": [INVALID_ID]}, issues=[])
         visit.job = job
         return job
