@@ -218,7 +218,7 @@ def test_diem_comes_first(make_api: Any) -> None:
 def test_a_wallet_may_ask_for_its_video_without_the_model(make_api: Any) -> None:
     """As the vendor's own client does. With a key the document's word stands, and a wrong model is wrong for all."""
     api = make_api(wallets=Wallets({PURSE.address: 10}))
-    queue_id = queue(api).json()["queue_id"]
+    queue_id = queue(api).json["queue_id"]
     signed = lambda: PURSE.credentials(issued=WALL + api.now, expires=None)  # noqa: E731
     assert api.post("/video/retrieve", {"queue_id": queue_id}, **signed()).status == 200
     assert api.post("/video/retrieve", {"queue_id": queue_id, "model": "another"}, **signed()).status == 400

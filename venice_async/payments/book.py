@@ -78,10 +78,14 @@ class Book:
                 await self.give_up(payment, now=now)
             raise
 
-    async def give_up(self, payment: Payment, *, now: float) -> None:
-        """A reserved payment is void; a signed one stays signed. What cannot be recorded grows stale instead."""
+    async def give_up(self, payment: Payment, *, now: float, signed_until: int | None = None) -> None:
+        """A reserved payment is void; a signed one stays signed. What cannot be recorded grows stale instead.
+
+        One whose signature came and was not used, good until `signed_until`, goes on counting under the caps.
+        """
+        state = PaymentState.VOID if signed_until is None else PaymentState.EXPIRED
         with contextlib.suppress(LedgerError):
-            await self.move(payment, PaymentState.VOID, closed_at=now)
+            await in_thread(partial(self._store.give_up, payment.number, state, closed_at=now, expires_at=signed_until))
 
     async def move(self, payment: Payment, state: PaymentState, **changes: Any) -> Payment:
         """The payment in its new state, or as another process has ended it."""

@@ -30,7 +30,7 @@ class PaymentState(enum.Enum):
 
 
 MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
-    PaymentState.RESERVED: frozenset({PaymentState.SIGNED, PaymentState.VOID}),
+    PaymentState.RESERVED: frozenset({PaymentState.SIGNED, PaymentState.VOID, PaymentState.EXPIRED}),
     PaymentState.SIGNED: frozenset({PaymentState.REFUSED, PaymentState.SETTLED, PaymentState.EXPIRED}),
     PaymentState.REFUSED: frozenset({PaymentState.SETTLED, PaymentState.EXPIRED}),
     PaymentState.SETTLED: frozenset(),

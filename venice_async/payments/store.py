@@ -7,7 +7,9 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -109,14 +111,12 @@ class Store:
 
         Where a reserved one was given up by another process, nothing may be signed any more: look at the state.
         """
+        return self._do(partial(_moved, number=number, sources=OPEN, state=state, **changes), write=True)
 
-        def change(connection: sqlite3.Connection) -> Payment:
-            there = _one(connection, number)
-            if state in MOVES[there.state]:
-                _move(connection, there, state, **changes)
-            return _one(connection, number)
-
-        return self._do(change, write=True)
+    def give_up(self, number: int, state: PaymentState, **changes: Any) -> Payment:
+        """End a payment that is reserved and no more; any other stays as it is."""
+        sources = frozenset({PaymentState.RESERVED})
+        return self._do(partial(_moved, number=number, sources=sources, state=state, **changes), write=True)
 
     def _do(self, step: Callable[[sqlite3.Connection], _T], *, write: bool = False) -> _T:
         try:
@@ -218,6 +218,20 @@ def _one(connection: sqlite3.Connection, number: int) -> Payment:
     if row is None:
         raise LedgerError(f"Payment {number} is not on record any more: another file is in its place.")
     return _payment(row)
+
+
+def _moved(
+    connection: sqlite3.Connection,
+    *,
+    number: int,
+    sources: AbstractSet[PaymentState],
+    state: PaymentState,
+    **changes: Any,
+) -> Payment:
+    there = _one(connection, number)
+    if there.state in sources and state in MOVES[there.state]:
+        _move(connection, there, state, **changes)
+    return _one(connection, number)
 
 
 def _move(connection: sqlite3.Connection, payment: Payment, state: PaymentState, **changes: Any) -> None:

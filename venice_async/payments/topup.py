@@ -180,6 +180,7 @@ class TopUps:
         for call in self._calls:
             call.first = payment.number if call.first is None else min(call.first, payment.number)
         signed: Payment | None = None
+        header = None
         try:
             signature = await self._signature(draft.question)
             header = await in_thread(partial(header_of, draft, signature))
@@ -190,7 +191,8 @@ class TopUps:
             )
         finally:
             if signed is None:
-                await self._book.give_up(payment, now=self._clock.wall())
+                until = None if header is None else draft.valid_before
+                await self._book.give_up(payment, now=self._clock.wall(), signed_until=until)
         if signed.state is not PaymentState.SIGNED:
             raise SignerError("The signature came after another program had given this payment up: nothing was sent.")
         return signed
