@@ -368,3 +368,16 @@ def test_the_period_begins_at_a_quiet_moment() -> None:
     assert asked([doubted()], [*chain, refused])[0] == -3000 - SKEW
     week = [paid(number, SENT - 1000.0 * number) for number in range(1, 600)]
     assert asked([doubted()], week)[0] == -86_400 - SKEW
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1234564, 0.1234567, 0.4999999, 0.9999996])
+def test_the_first_job_of_the_period_has_its_charge(fraction: float) -> None:
+    """However its instant rounds: a charge that is left over would look like that of the job in doubt."""
+    at = 1_795_279_979 + fraction
+    known, doubt = paid(1, at), doubted(2, queueing_at=at + 10)
+    row = ChargeRow(id="1", at=at + 0.5, amount_usd=known.price_usd, model=known.model)
+    start, end = period([doubt], [known, doubt], at + 5000)
+    assert start.timestamp() <= at - SKEW
+    assert at + 5000 + SKEW <= end.timestamp()
+    (found,) = findings([doubt], [row], [known, doubt], at + 5000, since=start)
+    assert found.verdict is Evidence.NOTHING_FOUND

@@ -6,6 +6,7 @@ anything else on the same account has bought looks just like ours. A person read
 """
 
 import enum
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -72,7 +73,9 @@ def period(
         if sent_at(record) + settle < first:
             break
         first = min(first, sent_at(record) - SKEW)
-    return datetime.fromtimestamp(max(first, earliest), UTC), datetime.fromtimestamp(now + SKEW, UTC)
+    # Whole seconds: rounded up by a microsecond, the period would leave out the very job that it begins with.
+    start, end = math.floor(max(first, earliest)), math.ceil(now + SKEW)
+    return datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
 
 
 def findings(
