@@ -121,3 +121,17 @@ async def test_a_new_ledger_does_not_forget_what_an_old_one_kept(tmp_path: Path)
     fresh = SqliteLedger(path)
     await fresh.open()
     await fresh.aclose()
+
+
+def test_it_is_called_by_its_name(tmp_path: Path) -> None:
+    """In every sentence: whoever reads it has to find the right file."""
+    path = tmp_path / "p"
+    place = found_or_made(path, "payments file")
+    path.chmod(0o644)
+    (tmp_path / "folder").mkdir()
+    for wrong in (path, tmp_path / "folder"):
+        with pytest.raises(LedgerError, match=r"^The payments file /"):
+            found_or_made(wrong, "payments file")
+    path.unlink()
+    with pytest.raises(LedgerError, match=r"^The payments file /"):
+        place.check()

@@ -9,7 +9,7 @@ import pytest
 from payments.bank import World, virtual
 from venice_async.errors import InvalidRequestError, SpendingCapError
 from venice_async.payments import Wallet
-from venice_async.payments.caps import Limits, TopUpPolicy, units_of
+from venice_async.payments.caps import Limits, Taken, TopUpPolicy, units_of
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,23 @@ def test_each_cap_of_a_policy_holds() -> None:
     policy = TopUpPolicy(usd=5, per_payment_usd=10, per_day_usd="20", total_usd=30.0)
     limits = Limits(cap=units_of(policy.per_payment_usd), policy=policy)
     five = units_of(5)
-    limits.check(five, at_once=five, of_day=lambda: 3 * five, ever=lambda: 5 * five)
+    limits.check(five, at_once=Taken(five), of_day=lambda: Taken(3 * five), ever=lambda: Taken(5 * five))
     for sums in ((five + 1, 0, 0), (0, 3 * five + 1, 0), (0, 0, 5 * five + 1)):
+        at_once, of_day, ever = map(Taken, sums)
         with pytest.raises(SpendingCapError) as caught:
-            limits.check(five, at_once=sums[0], of_day=lambda: sums[1], ever=lambda: sums[2])  # noqa: B023 -- at once
+            limits.check(five, at_once=at_once, of_day=lambda: of_day, ever=lambda: ever)  # noqa: B023 -- at once
         assert caught.value.available_usd is not None
         assert caught.value.available_usd < 5
+
+
+def test_what_was_never_credited_is_told_apart() -> None:
+    """It counts, and a person should know why a cap is used up though little was credited."""
+    limits = Limits(cap=units_of(10), policy=TopUpPolicy(usd=5, per_payment_usd=10, per_day_usd=20, total_usd=30))
+    of_day, ever = Taken(units_of(10)), Taken(units_of(30), units_of(20))
+    with pytest.raises(
+        SpendingCapError, match=r"so far, of which \$20 were never credited\) are above the cap of \$30"
+    ):
+        limits.check(units_of(5), at_once=Taken(0), of_day=lambda: of_day, ever=lambda: ever)
+    with pytest.raises(SpendingCapError, match=r"\$10 \(the automatic top-ups of the last 24 hours\)") as caught:
+        limits.check(units_of(10.5), at_once=Taken(-units_of(1)), of_day=lambda: of_day, ever=lambda: ever)
+    assert "never credited" not in str(caught.value)

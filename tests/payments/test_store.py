@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ NOW = 1_800_000_000.0
 
 def wish(units: int = 10, cap: int = 1000, last: int = 1000) -> Wish:
     """A payment that fits."""
-    mark = Mark(last=last, began=NOW)
+    mark = Mark(last=last)
     return Wish(units=units, limits=Limits(cap=cap), mark=mark, pay_to=PAYEE, since=NOW)
 
 
@@ -44,7 +45,7 @@ def test_it_is_the_users_alone(tmp_path: Path) -> None:
     assert store.path.stat().st_mode & 0o777 == 0o600
     assert store.path.parent.stat().st_mode & 0o777 == 0o700
     store.path.chmod(0o640)
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError, match=r"The payments file .* can be read or written by other users"):
         store.open_payment(PURSE)
 
 
@@ -119,7 +120,7 @@ def test_what_ended_stays_as_it_ended(state: PaymentState, tmp_path: Path) -> No
         if state in MOVES[payment.state]:
             payment = store.move(payment.number, state)
         after = store.move(payment.number, wanted, closed_at=1.0)
-        assert after.state is (wanted if wanted in MOVES[state] else state)
+        assert after.state is (wanted if wanted in MOVES[state] and state in OPEN else state)
         assert after.header is None or after.state in OPEN
 
 
@@ -151,32 +152,73 @@ def test_caps_are_counted_in_the_same_transaction(tmp_path: Path) -> None:
     assert store.open_payment(PURSE) is None
 
 
-def test_what_runs_at_the_same_time_counts(tmp_path: Path) -> None:
-    """Open from before, settled since the call began, or reserved since; what was settled before does not."""
+def test_a_receipt_settles_what_was_thought_to_be_over(tmp_path: Path) -> None:
+    """A move does not, and what was given up before it was sent stays void."""
     store = Store(tmp_path / "p")
+    over = store.move(signed(store).number, PaymentState.EXPIRED, closed_at=NOW)
+    assert store.move(over.number, PaymentState.SETTLED, line="another's").state is PaymentState.EXPIRED
+    late = store.settle_late(over.number, payment_id="p", closed_at=NOW + 1)
+    assert (late.state, late.payment_id, late.line) == (PaymentState.SETTLED, "p", None)
+    void = store.give_up(reserved(store).number, PaymentState.VOID, closed_at=NOW)
+    assert store.settle_late(void.number, closed_at=NOW).state is PaymentState.VOID
 
-    def fits(units: int, *, last: int, began: float, now: float = NOW + 50) -> bool:
-        mark = Mark(last=last, began=began)
-        try:
-            store.check(PURSE, Wish(units=units, limits=Limits(cap=20), mark=mark), now=now)
-        except SpendingCapError:
-            return False
-        return True
 
-    payment = store.move(
-        reserved(store).number, PaymentState.SIGNED, header="h", nonce="0x01", expires_at=int(NOW) + 300
-    )
-    assert fits(10, last=1, began=NOW)
-    assert not fits(11, last=1, began=NOW)
-    assert fits(20, last=1, began=NOW, now=NOW + 421)  # left open, perhaps at another server: over all the same
-    store.move(payment.number, PaymentState.SETTLED, closed_at=NOW + 20)
-    assert not fits(11, last=1, began=NOW + 10)
-    assert fits(20, last=1, began=NOW + 20)
-    assert fits(20, last=1, began=NOW, now=NOW + 10)  # the clock was set back
-    assert not fits(11, last=0, began=NOW + 30)
-    store.move(signed(store, "0x02").number, PaymentState.EXPIRED, closed_at=NOW + 40)
-    assert fits(20, last=2, began=NOW + 30)
-    assert not fits(11, last=1, began=NOW + 30)
+def test_the_first_receipt_of_another_wallet_is_kept(tmp_path: Path) -> None:
+    """While the payment is open."""
+    store = Store(tmp_path / "p")
+    payment = signed(store)
+    told = store.keep_told(payment.number, credited_to="0x1", credited=Decimal(7), payment_id="one")
+    assert (told.credited_to, told.credited_usd, told.payment_id, told.header) == ("0x1", 7, "one", payment.header)
+    assert store.keep_told(payment.number, credited_to="0x2", payment_id="two").payment_id == "one"
+    other = store.move(payment.number, PaymentState.SETTLED, credited_to=None, closed_at=NOW)
+    assert store.keep_told(other.number, credited_to="0x2").credited_to is None
+
+
+def at_server(store: Store, origin: str, nonce: str, state: PaymentState = PaymentState.SIGNED) -> Payment:
+    """A payment of the same wallet at another server, or at this one."""
+    purse = Purse(origin=origin, wallet=PURSE.wallet)
+    payment, _ = store.reserve(purse, wish(), now=NOW, stale_after=60)
+    return store.move(payment.number, state, header="h", nonce=nonce, expires_at=int(NOW) + 300)
+
+
+def fits(store: Store, units: int, mark: Mark, *, now: float = NOW + 50) -> bool:
+    """Whether so much may be paid beside what counts, under a cap of 20."""
+    try:
+        store.check(PURSE, Wish(units=units, limits=Limits(cap=20), mark=mark), now=now)
+    except SpendingCapError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("now", [NOW + 50, NOW - 100_000, NOW + 10**9])
+def test_what_runs_at_the_same_time_counts(now: float, tmp_path: Path) -> None:
+    """Open when the call began and settled since, or reserved since; whatever the clock says."""
+    store = Store(tmp_path / "p")
+    payment = at_server(store, PURSE.origin, "0x01")
+    began = store.mark(PURSE)
+    assert began == Mark(last=1, beside=frozenset({1}))
+    assert not fits(store, 11, began, now=now)
+    assert fits(store, 10, began, now=now)
+    store.move(payment.number, PaymentState.SETTLED, closed_at=now)
+    assert not fits(store, 11, began, now=now)
+    assert fits(store, 20, store.mark(PURSE), now=now)
+    assert not fits(store, 11, Mark(last=0), now=now)
+    later = store.mark(PURSE)
+    store.move(at_server(store, PURSE.origin, "0x02").number, PaymentState.EXPIRED, closed_at=now)
+    assert not fits(store, 11, later, now=now)
+    assert fits(store, 20, Mark(last=2, beside=frozenset({2})), now=now)
+
+
+def test_what_was_left_open_at_another_server_counts_for_a_day(tmp_path: Path) -> None:
+    """An emulator that is gone is not in the way for ever; a signature that took an hour still counts."""
+    store = Store(tmp_path / "p")
+    at_server(store, "https://one:443", "0x01")
+    mark = store.mark(PURSE)
+    assert not fits(store, 11, mark, now=NOW + 300 + 86_000)
+    assert fits(store, 20, mark, now=NOW + 300 + 86_401)
+    store = Store(tmp_path / "q")
+    store.reserve(Purse(origin="https://one:443", wallet=PURSE.wallet), wish(), now=NOW, stale_after=10**6)
+    assert not fits(store, 11, store.mark(PURSE), now=NOW + 4000)
 
 
 def test_a_refused_write_leaves_the_file_usable(tmp_path: Path) -> None:
@@ -219,7 +261,7 @@ from venice_async.payments.caps import Limits, Mark, Wish
 from venice_async.payments.payment import PaymentState, Purse
 from venice_async.payments.store import Store
 store, purse = Store(Path(sys.argv[1])), Purse(origin="o", wallet="w")
-mark = Mark(last=0, began=0)
+mark = Mark(last=0)
 made = 0
 for turn in range(10):
     wish = Wish(units=1, limits=Limits(cap=12), mark=mark, pay_to="p")

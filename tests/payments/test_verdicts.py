@@ -12,7 +12,9 @@ from venice_async.models import TopUpReceipt, WalletTransaction
 from venice_async.payments.payment import Payment, PaymentState
 from venice_async.payments.verdicts import (
     MARGIN,
+    MARGIN_UNDATED,
     Verdict,
+    altered_credit_of,
     credit_of,
     is_over,
     verdict_on_error,
@@ -54,10 +56,10 @@ def test_everything_else_is_doubt(error: VeniceError) -> None:
 @pytest.mark.parametrize(
     ("wallet", "credited", "verdict"),
     [("0xAB", "10", Verdict.SETTLED), ("0xab", "10.000000", Verdict.SETTLED), ("0xac", "10", Verdict.DOUBT),
-     ("0xab", "9.999999", Verdict.DOUBT), ("0xab", "100", Verdict.DOUBT), ("0xab", "0", Verdict.DOUBT)],
+     ("0xab", "9.999999", Verdict.SETTLED), ("0xab", "100", Verdict.SETTLED), ("0xab", "0", Verdict.SETTLED)],
 )  # fmt: skip
 def test_receipts(wallet: str, credited: str, verdict: Verdict) -> None:
-    """Of this wallet, and of this amount."""
+    """Of this wallet, whatever the amount: a fee or a bonus makes no second payment of it."""
     usd = Decimal(credited)
     receipt = TopUpReceipt(wallet_address=wallet, credited_usd=usd, balance_usd=usd, payment_id="p")
     assert verdict_on_receipt(receipt, OURS) is verdict
@@ -66,12 +68,18 @@ def test_receipts(wallet: str, credited: str, verdict: Verdict) -> None:
 def test_a_payment_is_over_by_both_clocks() -> None:
     """And with a margin."""
     end = 1300 + MARGIN
-    assert not is_over(OURS, wall=end, server_wall=None)
-    assert is_over(OURS, wall=end + 1, server_wall=None)
     assert not is_over(OURS, wall=end + 1, server_wall=end)
     assert not is_over(OURS, wall=end, server_wall=end + 1000)
     assert is_over(OURS, wall=end + 1, server_wall=end + 1)
     assert not is_over(attrs.evolve(OURS, expires_at=None), wall=1e12, server_wall=1e12)
+
+
+@pytest.mark.parametrize("margin", [MARGIN, 3600])
+def test_our_clock_alone_ends_a_payment_after_a_day(margin: float) -> None:
+    """It may have been set ahead by hours."""
+    end = 1300 + MARGIN_UNDATED
+    assert not is_over(OURS, wall=end, server_wall=None, margin=margin)
+    assert is_over(OURS, wall=end + 1, server_wall=None, margin=margin)
 
 
 @pytest.mark.parametrize(
@@ -101,3 +109,36 @@ def test_others_keep_their_own_credits() -> None:
     assert credit_of(OURS, [one], [attrs.evolve(before, closed_at=None)]) is None
     assert credit_of(OURS, [one], [attrs.evolve(before, state=PaymentState.EXPIRED)]) == one
     assert credit_of(OURS, [one], [attrs.evolve(before, units=5_000_000)]) == one
+
+
+@pytest.mark.parametrize(
+    ("at", "taken"),
+    [(1050, True), (1099, True), (1200, False)],
+)
+def test_a_credit_whose_balance_does_not_fit_goes_to_the_nearest_end(at: float, taken: bool) -> None:
+    """Something was charged in between. But what is nearer to the beginning of ours may be ours."""
+    ours = attrs.evolve(OURS, created_at=1200.0, since=990.0)
+    before = attrs.evolve(
+        OURS, number=0, state=PaymentState.SETTLED, since=900.0, closed_at=1055.0, balance_usd=Decimal("9.5")
+    )
+    assert (credit_of(ours, [line(at)], [before]) is None) is taken
+
+
+def test_others_keep_the_credit_that_they_were_told_of() -> None:
+    """Where it was not what they paid."""
+    other = attrs.evolve(
+        OURS, number=0, state=PaymentState.SETTLED, closed_at=1005.0, balance_usd=Decimal(10), credited_usd=Decimal(9)
+    )
+    assert credit_of(OURS, [line(1005)], [other]) == line(1005)
+    assert altered_credit_of(OURS, [line(1005, usd=Decimal(9))], [other]) is None
+    assert altered_credit_of(OURS, [line(1005, usd=Decimal(9))], []) == line(1005, usd=Decimal(9))
+
+
+@pytest.mark.parametrize(
+    ("usd", "at", "found"),
+    [("11", 1005, True), ("9.7", 1005, True), ("5", 1005, True), ("20", 1005, True), ("4.99", 1005, False),
+     ("20.01", 1005, False), ("11", 999, False), ("11", 1300 + 3600, True), ("11", 1300 + 3601, False)],
+)  # fmt: skip
+def test_a_credit_after_a_fee_or_a_bonus(usd: str, at: float, found: bool) -> None:
+    """Of about the amount, while the payment was good."""
+    assert (altered_credit_of(OURS, [line(at, usd=Decimal(usd))], []) is not None) is found

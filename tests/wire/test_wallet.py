@@ -304,3 +304,25 @@ def test_what_is_left_by_the_header(text: str | None, usd: str | None) -> None:
     """Plain digits or nothing."""
     headers = {} if text is None else {"x-balance-remaining": text}
     assert wallet.remaining_of(headers) == (None if usd is None else Decimal(usd))
+
+
+class TestCredits:
+    @pytest.mark.parametrize("odd", [{"balanceAfter": None}, {"createdAt": 5}, {"id": ""}, {"amount": "1"}])
+    def test_odd_lines_of_another_kind_are_left_out(self, odd: dict[str, Any]) -> None:
+        """And counted, so that the next page begins where this one ends."""
+        page = wallet.credits_of(OK, body({**PAGE, "transactions": [{**LINE, **odd}, TOP_UP]}))
+        assert ([each.id for each in page.transactions], page.left_out) == (["ledger_0"], 1)
+
+    @pytest.mark.parametrize("line", [{**TOP_UP, "amount": None}, {**TOP_UP, "type": " top_up", "id": 5}, {**LINE,
+        "type": None}, {**LINE, "type": ""}, {}, None])  # fmt: skip
+    def test_what_may_be_a_top_up_spoils_the_page(self, line: Any) -> None:
+        """With one left out nobody could prove anything by it."""
+        with pytest.raises(UnexpectedReplyError, match=r"data\.transactions\[1\]"):
+            wallet.credits_of(OK, body({**PAGE, "transactions": [LINE, line]}))
+
+
+def test_a_receipt_is_safe_to_show() -> None:
+    """And an address that hides something is not mended into another one."""
+    names = {"walletAddress": f"\u202e{PAYEE}", "paymentId": "\x1b]0;x\x07p"}
+    receipt = wallet.receipt_of(OK, body({**RECEIPT, **names}))
+    assert (receipt.wallet_address, receipt.payment_id) == (f"\ufffd{PAYEE}", "\ufffd]0;x\ufffdp")

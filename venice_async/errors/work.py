@@ -1,5 +1,7 @@
 """What went wrong with a file, a job, or the record of it."""
 
+from decimal import Decimal
+
 from venice_async.errors.base import Charge, VeniceError
 
 
@@ -71,9 +73,15 @@ class ManagerClosedError(VeniceError):
 
 
 class LedgerError(VeniceError):
-    """The ledger file cannot be used: foreign, newer than this version, or not writable."""
+    """The file of the ledger, or of the payments, cannot be used: foreign, newer than this version, or not writable.
+
+    Where a payment was signed and its outcome could not be recorded, `usd` is its amount in US dollars, and
+    `expires_at` (Unix seconds) until when it may move money; `charge` is then not NONE.
+    """
 
     advice = "Check the file, who may write to it, and the room on its disk."
+    usd: Decimal | None = None
+    expires_at: float | None = None
 
 
 class StaleRecordError(LedgerError):

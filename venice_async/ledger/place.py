@@ -1,4 +1,4 @@
-"""Where a ledger's file stands: that it is ours alone, and that it is still the same one."""
+"""Where a file that is kept for years stands, a ledger say: that it is ours alone, and still the same one."""
 
 import os
 import stat
@@ -20,6 +20,7 @@ class Place:
     path: Path
     device: int
     inode: int
+    noun: str = "ledger"
 
     def check(self) -> None:
         """Raises LedgerError where another file, or none, stands there now.
@@ -32,17 +33,17 @@ class Place:
             found = None
         if found is None or (found.st_dev, found.st_ino) != (self.device, self.inode):
             raise LedgerError(
-                f"The ledger {self.path} was deleted or replaced while it was open: nothing can be recorded.",
+                f"The {self.noun} {self.path} was deleted or replaced while it was open: nothing can be recorded.",
                 advice="Put it back, or start again with the right file.",
             )
 
 
-def found_or_made(path: Path) -> Place:
-    """The place of a ledger, made owner-only where there is none: it will hold private links.
+def found_or_made(path: Path, noun: str = "ledger") -> Place:
+    """The place of a file, made owner-only where there is none: it will hold private links, or signed payments.
 
-    Made by us and not by SQLite, so that it is so from its first instant. Raises LedgerError for a file that
-    others can read or that another user owns. The file itself is only looked at: closing a handle of our own
-    would drop the locks that SQLite holds for this process.
+    Made by us and not by SQLite, so that it is so from its first instant. Raises LedgerError, which calls the
+    file by its `noun`, for one that others can read or that another user owns. The file itself is only looked at:
+    closing a handle of our own would drop the locks that SQLite holds for this process.
     """
     try:
         folder = _folder(path.parent)
@@ -54,9 +55,9 @@ def found_or_made(path: Path) -> Place:
     except OSError as error:
         reason = error.strerror or type(error).__name__
     else:
-        _check_ours_alone(path, found)
-        return Place(path=place, device=found.st_dev, inode=found.st_ino)
-    raise LedgerError(f"The ledger {path} cannot be opened: {reason}.")
+        _check_ours_alone(path, found, noun)
+        return Place(path=place, device=found.st_dev, inode=found.st_ino, noun=noun)
+    raise LedgerError(f"The {noun} {path} cannot be opened: {reason}.")
 
 
 def _check_nothing_kept(place: Path) -> None:
@@ -90,18 +91,18 @@ def _make(place: Path) -> None:
     sync_folder(place.parent)
 
 
-def _check_ours_alone(path: Path, found: os.stat_result) -> None:
+def _check_ours_alone(path: Path, found: os.stat_result, noun: str) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise LedgerError(f"The ledger {path} cannot be opened: it is not a regular file.")
+        raise LedgerError(f"The {noun} {path} cannot be opened: it is not a regular file.")
     if found.st_nlink > 1:
         # Under two names, two processes would look for each other's journals and owner files in two places.
-        raise LedgerError(f"The ledger {path} has a second name (a hard link).", advice="Remove the other name.")
+        raise LedgerError(f"The {noun} {path} has a second name (a hard link).", advice="Remove the other name.")
     if not hasattr(os, "geteuid"):
         return
     if found.st_uid != os.geteuid():
-        raise LedgerError(f"The ledger {path} belongs to another user.", advice="Use a ledger of your own.")
+        raise LedgerError(f"The {noun} {path} belongs to another user.", advice=f"Use a {noun} of your own.")
     if found.st_mode & 0o077:
         raise LedgerError(
-            f"The ledger {path} can be read or written by other users, and it holds private links.",
+            f"The {noun} {path} can be read or written by other users, and what it holds is private.",
             advice=f"Make it yours alone: chmod 600 {path}",
         )

@@ -38,20 +38,25 @@ class WalletTransaction:
 
 @frozen(kw_only=True)
 class WalletPage:
-    """One page of a wallet's account, newest first; `offset` counts the lines before it."""
+    """One page of a wallet's account, newest first; `offset` counts the lines before it.
+
+    `left_out` counts lines that could not be read, where the reader passes over these.
+    """
 
     transactions: tuple[WalletTransaction, ...]
     balance_usd: Decimal
     has_more: bool
     offset: int
+    left_out: int = 0
 
 
 @frozen(kw_only=True)
 class TopUp:
     """A top-up that was credited. `usd` is what was paid, `balance_usd` the credit afterwards where it is known.
 
-    `transaction` is its hash on the chain. `resumed` says that an earlier payment, whose outcome was open, was
-    finished instead of a new one being signed.
+    `credited_usd` is what the server says that it credited for it, None where that was not told; `difference` says so
+    where the two are not the same. `transaction` is its hash on the chain. `resumed` says that an earlier payment,
+    whose outcome was open, was finished instead of a new one being signed.
     """
 
     wallet_address: str
@@ -60,6 +65,17 @@ class TopUp:
     payment_id: str | None = None
     transaction: str | None = None
     resumed: bool = False
+    credited_usd: Decimal | None = None
+
+    @property
+    def difference(self) -> str:
+        """A sentence for a person where another amount was credited than was paid; otherwise nothing."""
+        if self.credited_usd is None or self.credited_usd == self.usd:
+            return ""
+        return (
+            f"${self.usd:f} was paid, and the server says that it credited ${self.credited_usd:f} for it: "
+            "ask Venice's support where that is not what you expect."
+        )
 
 
 @frozen(kw_only=True)

@@ -50,11 +50,17 @@ class Account:
             raise UnexpectedReplyError("The server told the balance of another wallet.", status=200)
         return balance
 
-    async def page(self, *, limit: int, offset: int) -> tuple[WalletPage, float | None]:
-        """So many lines, newest first, and the server's time as it tells it."""
+    async def page(
+        self, *, limit: int, offset: int, read: Callable[[ReplyHead, bytes], WalletPage] = calls.page_of
+    ) -> tuple[WalletPage, float | None]:
+        """So many lines, newest first, as `read` reads them; and the server's time as it tells it."""
         call = calls.transactions_call(self._client.base_url, self._address, limit=limit, offset=offset)
         exchanger = self._client.exchanger
-        return await patiently(self._client, lambda: exchanger.answer(call, Kind.OTHER, _dated_page))
+
+        def dated(head: ReplyHead, body: bytes) -> tuple[WalletPage, float | None]:
+            return read(head, body), server_time(head)
+
+        return await patiently(self._client, lambda: exchanger.answer(call, Kind.OTHER, dated))
 
     async def lines(self, *, page_size: int) -> AsyncGenerator[WalletTransaction, None]:
         """Every line, newest first; see `Wallet.transactions`."""
@@ -91,7 +97,3 @@ def server_time(head: ReplyHead) -> float | None:
     with contextlib.suppress(TypeError, ValueError, OverflowError, OSError):
         return email.utils.parsedate_to_datetime(head.headers.get("date", "")).timestamp()
     return None
-
-
-def _dated_page(head: ReplyHead, body: bytes) -> tuple[WalletPage, float | None]:
-    return calls.page_of(head, body), server_time(head)

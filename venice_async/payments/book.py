@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from venice_async.errors import ConfigurationError, LedgerError
-from venice_async.payments.caps import Wish
+from venice_async.payments.caps import Mark, Wish
 from venice_async.payments.payment import Payment, PaymentState, Purse
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class Book:
             self._found = Store(self._given or default_path())
         return self._found
 
-    async def last(self) -> int:
-        """The highest number on record."""
-        return await in_thread(self._store.last)
+    async def mark(self) -> Mark:
+        """What is on record now, for a call that begins."""
+        return await in_thread(partial(self._store.mark, self._purse))
 
     async def open_payment(self) -> Payment | None:
         """The one that is open, with its header."""
@@ -90,6 +90,14 @@ class Book:
     async def move(self, payment: Payment, state: PaymentState, **changes: Any) -> Payment:
         """The payment in its new state, or as another process has ended it."""
         return await in_thread(partial(self._store.move, payment.number, state, **changes))
+
+    async def settle_late(self, payment: Payment, **changes: Any) -> Payment:
+        """The payment, credited, by a receipt; also where another process thought that it was over."""
+        return await in_thread(partial(self._store.settle_late, payment.number, **changes))
+
+    async def keep_told(self, payment: Payment, **told: Any) -> Payment:
+        """The payment with what a receipt tells of it and another wallet."""
+        return await in_thread(partial(self._store.keep_told, payment.number, **told))
 
     def __repr__(self) -> str:
         return f"<Book of {self._purse.wallet} at {self._purse.origin}>"

@@ -77,7 +77,8 @@ class TopUpPolicy:
 
     `per_payment_usd` bounds one payment (and all that run at the same time), `per_day_usd` those of the last 24
     hours, `total_usd` all that were ever made: of this wallet, at this server, on this machine's record. Whatever
-    was signed counts, also where the server says that it refused it: only the server says so. Raises
+    was signed and sent counts for good, also what was refused and never credited, for want of USDC say: that it
+    moved nothing is only the server's word. So leave room in `total_usd` for those, or raise it. Raises
     InvalidRequestError unless usd <= per_payment_usd <= per_day_usd <= total_usd.
     """
 
@@ -100,10 +101,10 @@ class Limits:
     cap: int
     policy: TopUpPolicy | None = None
 
-    def check(self, units: int, *, at_once: int, of_day: Callable[[], int], ever: Callable[[], int]) -> None:
+    def check(self, units: int, *, at_once: "Taken", of_day: "Takes", ever: "Takes") -> None:
         """Raises SpendingCapError where the payment does not fit beside what counts already.
 
-        `at_once` is what was reserved since the call began, the other two what was paid automatically.
+        `at_once` is what other top-ups took while the call ran, the other two what was signed automatically.
         """
         _fits(units, at_once, self.cap, "what other top-ups take that run at the same time")
         if self.policy is None:
@@ -112,15 +113,27 @@ class Limits:
         _fits(units, ever(), units_of(self.policy.total_usd), "all automatic top-ups so far")
 
 
+@frozen
+class Taken:
+    """What counts under a cap already, in units; `lost` is the part of it that was never credited."""
+
+    units: int
+    lost: int = 0
+
+
+Takes = Callable[[], Taken]
+
+
 @frozen(kw_only=True)
 class Mark:
-    """When a call began, by the record and in Unix seconds: payments above the number `last` were made since.
+    """When a call began, by the record: payments above the number `last` were made since.
 
-    The record is read a little after `began`. What was still open then, or was settled since, may be another call's.
+    Those in `beside` were made before and were not over: one of them that moves money does so while the call runs.
+    Numbers and not instants: a clock can be set.
     """
 
     last: int
-    began: float
+    beside: frozenset[int] = frozenset()
 
 
 @frozen(kw_only=True)
@@ -137,11 +150,13 @@ class Wish:
     since: float = 0.0
 
 
-def _fits(units: int, taken: int, cap: int, what: str) -> None:
-    if taken + units > cap:
+def _fits(units: int, taken: Taken, cap: int, what: str) -> None:
+    if taken.units + units > cap:
+        lost = f", of which ${usd_of(taken.lost)} were never credited" if taken.lost else ""
         raise SpendingCapError(
-            f"${usd_of(units)} and ${usd_of(taken)} ({what}) are above the cap of ${usd_of(cap)}: nothing was signed.",
+            f"${usd_of(units)} and ${usd_of(taken.units)} ({what}{lost}) are above the cap of ${usd_of(cap)}: "
+            "nothing was signed.",
             usd=usd_of(units),
             cap_usd=usd_of(cap),
-            available_usd=usd_of(max(0, cap - taken)),
+            available_usd=usd_of(max(0, cap - taken.units)),
         )

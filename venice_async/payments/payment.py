@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from attrs import field, frozen
@@ -18,13 +19,13 @@ class PaymentState(enum.Enum):
     RESERVED = "reserved"
     """Its amount counts under the caps, and nothing is signed yet."""
     SIGNED = "signed"
-    """Signed, and perhaps sent: it may move money until it expires."""
+    """Signed, and perhaps sent: it may move money until it expires, or has."""
     REFUSED = "refused"
-    """The server said no, but it holds the authorisation, which is good until it expires."""
+    """The server said no each time, but it holds the authorisation, which is good until it expires."""
     SETTLED = "settled"
     """Credited."""
     EXPIRED = "expired"
-    """Its time is over, and the account shows no credit of it: it never moved money, and never will."""
+    """Its time is over, and by the server's word it moved no money. A receipt that comes later still settles it."""
     VOID = "void"
     """Given up before anything was sent."""
 
@@ -32,13 +33,13 @@ class PaymentState(enum.Enum):
 MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.RESERVED: frozenset({PaymentState.SIGNED, PaymentState.VOID, PaymentState.EXPIRED}),
     PaymentState.SIGNED: frozenset({PaymentState.REFUSED, PaymentState.SETTLED, PaymentState.EXPIRED}),
-    PaymentState.REFUSED: frozenset({PaymentState.SETTLED, PaymentState.EXPIRED}),
+    PaymentState.REFUSED: frozenset({PaymentState.SIGNED, PaymentState.SETTLED, PaymentState.EXPIRED}),
     PaymentState.SETTLED: frozenset(),
-    PaymentState.EXPIRED: frozenset(),
+    PaymentState.EXPIRED: frozenset({PaymentState.SETTLED}),
     PaymentState.VOID: frozenset(),
 }
-"""The legal moves. What ends stays as it ended."""
-OPEN = frozenset(state for state, following in MOVES.items() if following)
+"""The legal moves. What ends stays as it ended, but for the receipt of one that was thought to be over."""
+OPEN = frozenset({PaymentState.RESERVED, PaymentState.SIGNED, PaymentState.REFUSED})
 """States in which something may still happen; of these a wallet has one payment at most."""
 
 
@@ -77,6 +78,10 @@ class Payment:
     line: str | None = field(default=None, repr=False)
     """The id of the account's line that credits it, where one was looked for."""
     balance_usd: Decimal | None = None
+    credited_usd: Decimal | None = None
+    """What the server says that it credited for it; it need not be what was paid."""
+    credited_to: str | None = None
+    """The other wallet that a receipt named, where one did. Such a payment is never thought to have moved nothing."""
     closed_at: float | None = None
 
     @property
@@ -92,6 +97,11 @@ class Payment:
     def is_stale(self, *, now: float, after: float) -> bool:
         """Whether nobody can still be about to sign it. A clock that was set back makes an age below nothing."""
         return self.state is PaymentState.RESERVED and abs(now - self.created_at) > after
+
+
+def instant(at: float) -> str:
+    """Unix seconds for a person."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def usd_of(units: int) -> Decimal:

@@ -1,35 +1,40 @@
 """A signed payment is sent, always the same bytes, until it is credited, refused or over; or left for the next call."""
 
-import contextlib
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
 
 from venice_async.backoff import Backoff
-from venice_async.errors import Charge, LedgerError, TopUpError, TopUpPendingError, TopUpRefusedError, VeniceError
+from venice_async.errors import Charge, LedgerError, VeniceError
 from venice_async.models import TopUp, TopUpReceipt, WalletTransaction
 from venice_async.payments import verdicts
-from venice_async.payments.account import LARGEST_PAGE, Account, Payer
+from venice_async.payments.account import LARGEST_PAGE, MOST_PAGES, Account, Payer
 from venice_async.payments.book import Book
+from venice_async.payments.outcomes import misplaced, pending, refused, unrecorded
 from venice_async.payments.payment import Payment, PaymentState
 from venice_async.payments.posting import Answer, posted
 from venice_async.payments.verdicts import Verdict
+from venice_async.wire.wallet import credits_of
 
 PAUSE = 1.0
 """Seconds between two posts at least: the server allows ten a minute."""
 
 _IN_PROGRESS = Backoff(base=2.0, cap=15.0)
 _TROUBLE = Backoff(base=1.0, cap=20.0, max_attempts=4)
-_MOST_PAGES = 20
+_PAGE_PAUSE = 3.0
+"""Seconds between two pages of the account: the server allows twenty a minute."""
+_FEW_PAGES = 3
 
 
 @frozen(kw_only=True)
 class _Look:
-    """What the account shows: the line that credits a payment, and whether all that matters could be read."""
+    """What the account shows since a payment; `blocked` says why it could not be read to the end, where that is so."""
 
-    line: WalletTransaction | None = None
-    whole: bool = False
+    lines: Sequence[WalletTransaction] = ()
+    others: Sequence[Payment] = ()
+    blocked: str = "it was not looked at"
     server_wall: float | None = None
 
 
@@ -46,28 +51,52 @@ class Settling:
         self._settled_within = settled_within
 
     async def settled(self, payment: Payment, *, resumed: bool) -> TopUp | None:
-        """Send a payment until it is settled; None where it is over and never moved money.
+        """Send a payment until it is settled; None where it is over and, by the server's word, moved no money.
 
-        Raises TopUpRefusedError and TopUpPendingError: then it stays open.
+        Raises TopUpRefusedError and TopUpPendingError: then it stays open. Where the record fails, LedgerError says
+        what became of the payment, or that nobody knows.
         """
+        try:
+            return await self._settled(payment, resumed=resumed)
+        except LedgerError as error:
+            failure = error.with_traceback(None)
+        raise unrecorded(payment, failure)
+
+    async def _settled(self, payment: Payment, *, resumed: bool) -> TopUp | None:
         began, attempt = self._clock.monotonic(), 0
+        doubted = resumed and payment.state is PaymentState.SIGNED
         while True:
             attempt += 1
             answer = await posted(self._client, payment)
             if answer.verdict is Verdict.SETTLED and answer.receipt is not None:
                 return await self._close(payment, answer.receipt, resumed=resumed)
-            elsewhere = await self._book.get(payment.number)
-            if not elsewhere.is_open:  # another process has seen its end
-                return self._top_up(elsewhere, resumed=resumed) if elsewhere.state is PaymentState.SETTLED else None
+            doubted = doubted or answer.verdict is not Verdict.REFUSED
+            payment = await self._noted(payment, answer)
+            if not payment.is_open:  # another process has seen its end
+                return self._end_of(payment, resumed=resumed)
             pause = self._pause(answer, attempt, self._clock.monotonic() - began)
             if pause is None:
-                break
+                return await self._judged(payment, answer, resumed=resumed, doubted=doubted)
             if answer.verdict is Verdict.IN_PROGRESS and attempt > 1:
-                look = await self._look(payment)  # "in progress" may also mean "done before"
-                if look.line is not None:
-                    return await self._credited(payment, look.line, resumed=resumed)
+                look = await self._look(payment, pages=_FEW_PAGES)  # "in progress" may also mean "done before"
+                line = verdicts.credit_of(payment, look.lines, look.others) if not look.blocked else None
+                if line is not None:
+                    return await self._credited(payment, line, resumed=resumed)
             await self._clock.sleep(pause)
-        return await self._judged(payment, answer, resumed=resumed, sent_before=resumed or attempt > 1)
+
+    async def _noted(self, payment: Payment, answer: Answer) -> Payment:
+        """The payment as it is on record, with what the answer changes about it.
+
+        What was only ever refused has never moved money, if the server is honest; after any other answer that is
+        not known. And a server that says once that it credited another wallet may not say it again.
+        """
+        receipt = answer.receipt
+        if receipt is not None:
+            told = {"credited_to": receipt.wallet_address, "credited": receipt.credited_usd}
+            await self._book.keep_told(payment, payment_id=receipt.payment_id, tx=receipt.transaction, **told)
+        if answer.verdict is not Verdict.REFUSED and payment.state is PaymentState.REFUSED:
+            return await self._book.move(payment, PaymentState.SIGNED)
+        return await self._book.get(payment.number)
 
     def _pause(self, answer: Answer, attempt: int, elapsed: float) -> float | None:
         """Seconds until the same payment is sent again; None where that is over."""
@@ -78,66 +107,88 @@ class Settling:
         pause = PAUSE + retry.delay(attempt, rng=self._rng, retry_after=asked)
         return None if retry.gives_up(attempt, elapsed) or elapsed + pause > self._settled_within else pause
 
-    async def _judged(self, payment: Payment, answer: Answer, *, resumed: bool, sent_before: bool) -> TopUp | None:
-        """What follows when no answer settled it: the account decides, then the clock."""
-        refused = answer.verdict is Verdict.REFUSED
-        look = _Look() if refused and not sent_before else await self._look(payment)
-        if look.line is not None:
-            return await self._credited(payment, look.line, resumed=resumed)
-        if look.whole and self._is_over(payment, answer, look):
-            if answer.receipt is not None:  # not this wallet, or not this amount: but it was taken, by its word
-                await self._close(payment, answer.receipt, resumed=resumed)
-                raise _misplaced(payment, answer.receipt)
-            ended = await self._book.move(payment, PaymentState.EXPIRED, closed_at=self._clock.wall())
-            return self._top_up(ended, resumed=resumed) if ended.state is PaymentState.SETTLED else None
-        if not refused:
-            raise pending(payment, answer.error)
-        await self._book.move(payment, PaymentState.REFUSED)
-        raise _refused(payment, answer.error)
+    async def _judged(self, payment: Payment, answer: Answer, *, resumed: bool, doubted: bool) -> TopUp | None:
+        """What follows when no answer settled it: the account decides, then the clock.
+
+        While a payment that was only ever refused is good, a credit of its amount is rather somebody else's.
+        """
+        late = verdicts.is_over(payment, wall=self._clock.wall(), server_wall=self._clock.wall())
+        look = await self._look(payment) if doubted or late else _Look()
+        if not look.blocked:
+            over = self._is_over(payment, answer, look)
+            line = verdicts.credit_of(payment, look.lines, look.others) if doubted or over else None
+            if line is None and doubted and over:
+                line = verdicts.altered_credit_of(payment, look.lines, look.others)
+            if line is not None:
+                return await self._credited(payment, line, resumed=resumed)
+            if over:
+                return await self._over(payment, resumed=resumed)
+        blocked = look.blocked if late else ""
+        if answer.verdict is not Verdict.REFUSED:
+            raise pending(payment, answer.error, blocked=blocked)
+        if not doubted:
+            await self._book.move(payment, PaymentState.REFUSED)
+        raise refused(payment, answer.error, blocked=blocked, late=late)
 
     def _is_over(self, payment: Payment, answer: Answer, look: _Look) -> bool:
         margin = verdicts.MARGIN if answer.verdict is not Verdict.IN_PROGRESS else verdicts.MARGIN_IN_PROGRESS
         return verdicts.is_over(payment, wall=self._clock.wall(), server_wall=look.server_wall, margin=margin)
 
-    async def _look(self, payment: Payment) -> _Look:
+    async def _look(self, payment: Payment, *, pages: int = MOST_PAGES) -> _Look:
         """The account's lines since the payment. What cannot be read proves nothing."""
         others = await self._book.payments(with_open=False)
         lines: dict[str, WalletTransaction] = {}
         offset = 0
-        with contextlib.suppress(VeniceError):
-            for _ in range(_MOST_PAGES):
-                page, server_wall = await self._account.page(limit=LARGEST_PAGE, offset=offset)
-                lines.update({line.id: line for line in page.transactions})
-                offset += len(page.transactions)
-                reached = any(line.created_at.timestamp() < payment.since for line in page.transactions)
-                if reached or not page.has_more or not page.transactions:
-                    line = verdicts.credit_of(payment, lines.values(), others)
-                    return _Look(line=line, whole=True, server_wall=server_wall)
-        return _Look()
+        blocked = f"there are more than {pages * LARGEST_PAGE} lines"
+        for number in range(pages):
+            if number:
+                await self._clock.sleep(_PAGE_PAUSE)
+            try:
+                page, server_wall = await self._account.page(limit=LARGEST_PAGE, offset=offset, read=credits_of)
+            except VeniceError as error:
+                blocked = error.message
+                break
+            lines.update({line.id: line for line in page.transactions})
+            count = len(page.transactions) + page.left_out
+            offset += count
+            reached = any(line.created_at.timestamp() < payment.since for line in page.transactions)
+            if reached or not page.has_more or not count:
+                return _Look(lines=tuple(lines.values()), others=others, blocked="", server_wall=server_wall)
+        return _Look(blocked=blocked or "it cannot be read")
 
-    async def _credited(self, payment: Payment, line: WalletTransaction, *, resumed: bool) -> TopUp:
+    async def _credited(self, payment: Payment, line: WalletTransaction, *, resumed: bool) -> TopUp | None:
         """Record that the account shows the payment."""
-        facts = {"line": line.id, "balance": line.balance_after_usd}
-        return self._top_up(await self._recorded(payment, facts), resumed=resumed)
+        facts = {"line": line.id, "balance": line.balance_after_usd, "credited": line.usd, "credited_to": None}
+        return self._end_of(await self._recorded(payment, facts, late=False), resumed=resumed)
 
-    async def _close(self, payment: Payment, receipt: TopUpReceipt, *, resumed: bool) -> TopUp:
+    async def _close(self, payment: Payment, receipt: TopUpReceipt, *, resumed: bool) -> TopUp | None:
         """Record what a receipt says."""
         facts = {"payment_id": receipt.payment_id, "tx": receipt.transaction, "balance": receipt.balance_usd}
-        return self._top_up(await self._recorded(payment, facts), resumed=resumed)
+        facts |= {"credited": receipt.credited_usd, "credited_to": None}
+        return self._end_of(await self._recorded(payment, facts, late=True), resumed=resumed)
 
-    async def _recorded(self, payment: Payment, facts: dict[str, Any]) -> Payment:
+    async def _over(self, payment: Payment, *, resumed: bool) -> TopUp | None:
+        """Record that it cannot be credited any more, or not here: by its own word the server took that one."""
+        state = PaymentState.EXPIRED if payment.credited_to is None else PaymentState.SETTLED
+        return self._end_of(await self._book.move(payment, state, closed_at=self._clock.wall()), resumed=resumed)
+
+    async def _recorded(self, payment: Payment, facts: dict[str, Any], *, late: bool) -> Payment:
+        closed_at = self._clock.wall()
         try:
-            return await self._book.move(payment, PaymentState.SETTLED, closed_at=self._clock.wall(), **facts)
+            if late:
+                return await self._book.settle_late(payment, closed_at=closed_at, **facts)
+            return await self._book.move(payment, PaymentState.SETTLED, closed_at=closed_at, **facts)
         except LedgerError as error:
             failure = error.with_traceback(None)
         failure.charge = Charge.CHARGED
-        failure.advice = (
-            f"The top-up of ${payment.usd} was credited. Mend the file: then the next call finds out the same, "
-            "and signs nothing for it."
-        )
         raise failure
 
-    def _top_up(self, payment: Payment, *, resumed: bool) -> TopUp:
+    def _end_of(self, payment: Payment, *, resumed: bool) -> TopUp | None:
+        """What a payment that has ended came to; None where it moved no money."""
+        if payment.state is not PaymentState.SETTLED:
+            return None
+        if payment.credited_to is not None:
+            raise misplaced(payment)
         return TopUp(
             wallet_address=self._address,
             usd=payment.usd,
@@ -145,35 +196,5 @@ class Settling:
             payment_id=payment.payment_id,
             transaction=payment.transaction,
             resumed=resumed,
+            credited_usd=payment.credited_usd,
         )
-
-
-def pending(payment: Payment, error: VeniceError | None = None) -> TopUpPendingError:
-    """The error of a payment whose outcome is open."""
-    said = f" The last answer: {error.message}" if error is not None and error.message else ""
-    return TopUpPendingError(
-        f"A top-up of ${payment.usd} was signed and sent, and is not settled yet.{said}",
-        usd=payment.usd,
-        expires_at=payment.expires_at,
-    )
-
-
-def _refused(payment: Payment, error: VeniceError | None) -> TopUpRefusedError:
-    said = error.message if error is not None else ""
-    return TopUpRefusedError(
-        said or f"The server refused a top-up of ${payment.usd}.",
-        usd=payment.usd,
-        status=getattr(error, "status", 0),
-        code=getattr(error, "code", None),
-        expires_at=payment.expires_at,
-    )
-
-
-def _misplaced(payment: Payment, receipt: TopUpReceipt) -> TopUpError:
-    return TopUpError(
-        f"The server says that it credited ${receipt.credited_usd} to {receipt.wallet_address}, and ${payment.usd} "
-        f"was paid by {payment.wallet}. The account shows no such credit.",
-        usd=payment.usd,
-        charge=Charge.CHARGED,
-        advice=f"Ask Venice's support about payment {receipt.payment_id}.",
-    )

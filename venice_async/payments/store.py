@@ -6,7 +6,7 @@ Payments are rare, and a step that leaves nothing behind needs nobody to close i
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from functools import partial
@@ -17,22 +17,19 @@ from urllib.parse import quote
 from venice_async.auth import HiddenStr
 from venice_async.errors import LedgerError
 from venice_async.ledger.place import Place, found_or_made
-from venice_async.payments.caps import DAY, Wish
+from venice_async.payments.caps import DAY, Mark, Taken, Wish
 from venice_async.payments.payment import MOVES, OPEN, Payment, PaymentState, Purse
-from venice_async.payments.verdicts import MARGIN
 
 _T = TypeVar("_T")
 
 APPLICATION_ID = 0x56454E50  # "VENP"
 VERSION = 1
-_SIGNING = 3600
-"""Seconds for which one that is only reserved may still be signed, by whatever program."""
 BUSY_TIMEOUT = 60.0
 """Seconds for which a neighbour that holds the file is waited for."""
 
 _COLUMNS = (
     "n, origin, wallet, units, pay_to, automatic, state, created_at, since, expires_at, nonce, header, "
-    "payment_id, tx, line, balance, closed_at"
+    "payment_id, tx, line, balance, credited, credited_to, closed_at"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM payments"
 _OPEN_STATES = ", ".join(f"'{state.value}'" for state in PaymentState if state in OPEN)
@@ -41,7 +38,7 @@ _TABLES = (
     """CREATE TABLE payments (n INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, wallet TEXT NOT NULL,
     units INTEGER NOT NULL CHECK (units > 0), pay_to TEXT NOT NULL, automatic INTEGER NOT NULL, state TEXT NOT NULL,
     created_at REAL NOT NULL, since REAL NOT NULL, expires_at INTEGER, nonce TEXT UNIQUE, header TEXT,
-    payment_id TEXT, tx TEXT, line TEXT, balance TEXT, closed_at REAL) STRICT""",
+    payment_id TEXT, tx TEXT, line TEXT, balance TEXT, credited TEXT, credited_to TEXT, closed_at REAL) STRICT""",
     f"CREATE UNIQUE INDEX one_open ON payments (origin, wallet) WHERE state IN ({_OPEN_STATES})",
     "CREATE INDEX of_wallet ON payments (wallet, n)",
 )
@@ -53,10 +50,15 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def last(self) -> int:
-        """The highest number on record."""
-        query = "SELECT coalesce(max(n), 0) FROM payments"
-        return self._do(lambda connection: int(connection.execute(query).fetchone()[0]))
+    def mark(self, purse: Purse) -> Mark:
+        """What is on record now, for a call that begins: the highest number, and those of this wallet that are open."""
+
+        def read(connection: sqlite3.Connection) -> Mark:
+            (last,) = connection.execute("SELECT coalesce(max(n), 0) FROM payments").fetchone()
+            query = f"SELECT n FROM payments WHERE wallet = ? AND state IN ({_OPEN_STATES})"
+            return Mark(last=last, beside=frozenset(n for (n,) in connection.execute(query, (purse.wallet,))))
+
+        return self._do(read)
 
     def open_payment(self, purse: Purse) -> Payment | None:
         """The one that is open, with its header."""
@@ -113,6 +115,24 @@ class Store:
         """
         return self._do(partial(_moved, number=number, sources=OPEN, state=state, **changes), write=True)
 
+    def settle_late(self, number: int, **changes: Any) -> Payment:
+        """Record the credit of one that is open, or was thought to be over: for receipts, which name their payment."""
+        sources = OPEN | {PaymentState.EXPIRED}
+        return self._do(
+            partial(_moved, number=number, sources=sources, state=PaymentState.SETTLED, **changes), write=True
+        )
+
+    def keep_told(self, number: int, **told: Any) -> Payment:
+        """Keep what a receipt tells of an open payment and another wallet, the first one of all; nothing moves."""
+
+        def keep(connection: sqlite3.Connection) -> Payment:
+            there = _one(connection, number)
+            if there.is_open and there.credited_to is None:
+                _change(connection, number, told)
+            return _one(connection, number)
+
+        return self._do(keep, write=True)
+
     def give_up(self, number: int, state: PaymentState, **changes: Any) -> Payment:
         """End a payment that is reserved and no more; any other stays as it is."""
         sources = frozenset({PaymentState.RESERVED})
@@ -120,7 +140,7 @@ class Store:
 
     def _do(self, step: Callable[[sqlite3.Connection], _T], *, write: bool = False) -> _T:
         try:
-            place = found_or_made(self.path)
+            place = found_or_made(self.path, "payments file")
             with contextlib.closing(_connected(place)) as connection:
                 _prepare(connection, self.path)
                 if _pragma(connection, "user_version") < VERSION:
@@ -181,20 +201,21 @@ def _make_tables(connection: sqlite3.Connection) -> None:
 
 
 def _check(connection: sqlite3.Connection, purse: Purse, wish: Wish, now: float) -> None:
-    def taken(where: str, *values: object) -> int:
-        found = connection.execute(f"SELECT coalesce(sum(units), 0) FROM payments WHERE {where}", values).fetchone()
-        return int(found[0])
+    def taken(where: str, *values: object) -> Taken:
+        lost = "CASE WHEN state = 'expired' THEN units ELSE 0 END"
+        query = f"SELECT coalesce(sum(units), 0), coalesce(sum({lost}), 0) FROM payments WHERE {where}"
+        return Taken(*connection.execute(query, values).fetchone())
 
     # Whatever may have left the wallet counts, wherever it was sent: the cap is for the wallet.
     mark = wish.mark
-    at_once = taken("wallet = ? AND n > ? AND state != 'void'", purse.wallet, mark.last)
-    # Not later than now: what was settled before the clock was set back is nobody's who runs at the same time.
-    beside = (
-        f"(state IN ({_OPEN_STATES}) AND coalesce(expires_at, created_at + {_SIGNING}) > ?"
-        " OR state = 'settled' AND closed_at > ? AND closed_at <= ?)"
+    # Only what was left open at another server, an emulator say, is looked at by the clock, and that with a day's
+    # patience: it would be in the way for ever.
+    alive = f"state IN ({_OPEN_STATES}) AND (origin = ? OR coalesce(expires_at, created_at) > ?)"
+    numbers = ", ".join("?" * len(mark.beside))
+    at_once = taken(
+        f"wallet = ? AND (n > ? AND state != 'void' OR n IN ({numbers}) AND (state = 'settled' OR {alive}))",
+        *(purse.wallet, mark.last, *mark.beside, purse.origin, now - DAY),
     )
-    alive = now - MARGIN  # what was left open at another server, an emulator say, is in nobody's way for ever
-    at_once += taken(f"wallet = ? AND n <= ? AND {beside}", purse.wallet, mark.last, alive, mark.began, now)
     # What has expired counts here too: that it moved nothing is only the server's word, and nobody looks on.
     automatic = "origin = ? AND wallet = ? AND automatic = 1 AND state != 'void'"
     mine = (purse.origin, purse.wallet)
@@ -238,8 +259,12 @@ def _move(connection: sqlite3.Connection, payment: Payment, state: PaymentState,
     values: dict[str, Any] = {"state": state.value, **changes}
     if state not in OPEN:
         values["header"] = None
+    _change(connection, payment.number, values)
+
+
+def _change(connection: sqlite3.Connection, number: int, values: Mapping[str, Any]) -> None:
     names = ", ".join(f"{name} = ?" for name in values)
-    connection.execute(f"UPDATE payments SET {names} WHERE n = ?", (*map(_plain, values.values()), payment.number))
+    connection.execute(f"UPDATE payments SET {names} WHERE n = ?", (*map(_plain, values.values()), number))
 
 
 def _plain(value: Any) -> Any:
@@ -250,7 +275,7 @@ def _plain(value: Any) -> Any:
 
 def _payment(row: Sequence[Any]) -> Payment:
     (number, origin, wallet, units, pay_to, automatic, state, created_at, since, expires_at, nonce, header,
-     payment_id, transaction, line, balance, closed_at) = row  # fmt: skip
+     payment_id, transaction, line, balance, credited, credited_to, closed_at) = row  # fmt: skip
     return Payment(
         number=number,
         origin=origin,
@@ -268,5 +293,7 @@ def _payment(row: Sequence[Any]) -> Payment:
         transaction=transaction,
         line=line,
         balance_usd=None if balance is None else Decimal(balance),
+        credited_usd=None if credited is None else Decimal(credited),
+        credited_to=credited_to,
         closed_at=closed_at,
     )

@@ -12,13 +12,14 @@ import random
 from functools import partial
 from typing import Protocol
 
-from attrs import define, evolve
+from attrs import evolve
 
 from venice_async.errors import Charge, SignerError, TopUpError, TopUpPendingError, TopUpRefusedError, VeniceError
 from venice_async.models import TopUp
 from venice_async.payments.account import Payer
 from venice_async.payments.book import Book, in_thread
 from venice_async.payments.caps import Limits, Mark, Wish
+from venice_async.payments.crowd import Call, Crowd
 from venice_async.payments.offers import chosen
 from venice_async.payments.payment import Payment, PaymentState
 from venice_async.payments.posting import offered
@@ -48,13 +49,6 @@ class PaymentSigner(Protocol):
     async def sign_payment(self, payment: PaymentToSign) -> str: ...
 
 
-@define(eq=False)
-class _Call:
-    """A call of `pay` while it runs: `first` is the first payment that was reserved here since it began."""
-
-    first: int | None = None
-
-
 class TopUps:
     """The top-ups of one wallet at one server, one after the other."""
 
@@ -64,6 +58,7 @@ class TopUps:
         auth: PaymentSigner,
         book: Book,
         *,
+        crowd: Crowd,
         rng: random.Random,
         signing_within: float = SIGNING_WITHIN,
         settled_within: float = SETTLED_WITHIN,
@@ -76,19 +71,15 @@ class TopUps:
         self._signing_within = signing_within
         self._settled_within = settled_within
         self._turn = asyncio.Lock()
-        self._calls: set[_Call] = set()
+        self._crowd = crowd
         self._rounds = 0
         self._trouble: VeniceError | None = None
 
-    async def pay(self, units: int, limits: Limits, *, since: float) -> TopUp:
-        """Pay so much, or finish what is open. See `Wallet.top_up` for what is raised.
-
-        `since` is when the call began, in Unix seconds.
-        """
-        call, began = _Call(), self._rounds
-        self._calls.add(call)
+    async def pay(self, units: int, limits: Limits, call: Call) -> TopUp:
+        """Pay so much, or finish what is open. See `Wallet.top_up` for what is raised."""
+        began = self._rounds
         try:
-            mark = Mark(last=await self._book.last(), began=since)
+            mark = await self._book.mark()
             async with self._turn:
                 if self._trouble is not None and self._rounds > began:
                     # What is open could not be finished while this call stood in line: it need not try the same.
@@ -96,11 +87,9 @@ class TopUps:
                 return await self._noting_trouble(call, mark, units, limits)
         except VeniceError as error:
             failure = error.with_traceback(None)  # a signed payment stands in its frames under local names
-        finally:
-            self._calls.discard(call)
         raise failure
 
-    async def _noting_trouble(self, call: _Call, mark: Mark, units: int, limits: Limits) -> TopUp:
+    async def _noting_trouble(self, call: Call, mark: Mark, units: int, limits: Limits) -> TopUp:
         self._trouble = None
         try:
             return await self._pay(call, mark, units, limits)
@@ -109,15 +98,14 @@ class TopUps:
             raise
         finally:
             self._rounds += 1
+            self._crowd.rests()
 
-    async def _pay(self, call: _Call, mark: Mark, units: int, limits: Limits) -> TopUp:
+    async def _pay(self, call: Call, mark: Mark, units: int, limits: Limits) -> TopUp:
         while True:
             finished = await self._finished()
             if finished is not None:
                 return finished
-            if call.first is not None:  # the record was read a little after the call began
-                mark = evolve(mark, last=min(mark.last, call.first - 1))
-            wish = Wish(units=units, limits=limits, mark=mark)
+            wish = Wish(units=units, limits=limits, mark=call.earlier(mark))
             await self._book.check(wish, now=self._clock.wall())
             draft, since = await self._drafted(units, limits)
             wish = evolve(wish, pay_to=draft.question.pay_to, since=since)
@@ -142,7 +130,10 @@ class TopUps:
         payment = await self._book.open_payment()
         if payment is not None and payment.state is PaymentState.RESERVED:
             payment = await self._signed_elsewhere(payment)
-        return None if payment is None else await self._settling.settled(payment, resumed=True)
+        if payment is None:
+            return None
+        self._crowd.works_on(payment.number)
+        return await self._settling.settled(payment, resumed=True)
 
     async def _signed_elsewhere(self, payment: Payment) -> Payment | None:
         """Another process is about to sign: the payment when it has, None when it will not or has even finished."""
@@ -177,8 +168,7 @@ class TopUps:
 
     async def _signed(self, payment: Payment, draft: Draft) -> Payment:
         """The payment, signed and recorded; void again where that does not come about."""
-        for call in self._calls:
-            call.first = payment.number if call.first is None else min(call.first, payment.number)
+        self._crowd.reserves(payment.number)
         signed: Payment | None = None
         header = None
         try:

@@ -17,6 +17,7 @@ from venice_async.models import TopUp, WalletBalance, WalletTransaction
 from venice_async.payments.account import LARGEST_PAGE, Account, Payer
 from venice_async.payments.book import Book, in_thread
 from venice_async.payments.caps import Limits, TopUpPolicy, Usd, approved, units_of
+from venice_async.payments.crowd import Crowd
 from venice_async.payments.offers import NETWORK
 from venice_async.payments.payment import Payment, PaymentState
 from venice_async.payments.topup import SETTLED_WITHIN, SIGNING_WITHIN, PaymentSigner, TopUps
@@ -54,10 +55,12 @@ class Wallet:
         self._auth = auth
         self._store = store
         self._origin = origin_of(client.base_url)
+        self._crowd = Crowd()
         self._make_top_ups = partial(
             TopUps,
             client,
             auth,
+            crowd=self._crowd,
             rng=rng or random.Random(),
             signing_within=signing_within,
             settled_within=settled_within,
@@ -123,10 +126,11 @@ class Wallet:
 
         Raises InvalidRequestError for amounts that cannot be, SpendingCapError above the cap, UntrustedOfferError
         where the server asks for anything but USDC on Base on the documented terms, SignerError where the wallet does
-        not sign, ConfigurationError for a Solana wallet and without the libraries, LedgerError where the record
-        cannot be written: in all these cases nothing new was signed and sent. TopUpRefusedError and
-        TopUpPendingError leave the payment open, and it counts until it is settled or has expired; so does a
-        LedgerError that says that it was charged.
+        not sign, ConfigurationError for a Solana wallet and without the libraries, LedgerError with `charge` NONE where
+        the record cannot be read or written: in all these cases nothing new was signed and sent. TopUpRefusedError
+        and TopUpPendingError leave the payment open, and it counts until it is settled or has expired; so does a
+        LedgerError with another `charge`, whose `usd` and `expires_at` tell of it. Where another amount is credited
+        than was paid, `credited_usd` and `difference` of what this gives say so.
         """
         units, cap = approved(usd, cap_usd)
         self._check_chain()
@@ -143,9 +147,9 @@ class Wallet:
         return await self._pay(units_of(policy.usd), limits)
 
     async def _pay(self, units: int, limits: Limits) -> TopUp:
-        since = self._client.clock.wall()
-        _account, _book, top_ups = await self._opened()
-        return await top_ups.pay(units, limits, since=since)
+        with self._crowd.call() as call:
+            _account, _book, top_ups = await self._opened()
+            return await top_ups.pay(units, limits, call)
 
     async def open_payments(self) -> tuple[Payment, ...]:
         """Signed payments whose outcome is open: one at most, shown without what was signed. Reads the record only.

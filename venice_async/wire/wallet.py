@@ -5,7 +5,7 @@ A top-up is two posts to one address: without a payment it is answered 402 with 
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,11 +18,13 @@ from venice_async.models import TopUpReceipt, WalletBalance, WalletPage, WalletT
 from venice_async.wire.exchange import Call, ReplyHead
 from venice_async.wire.payments import header_tree, options_of
 from venice_async.wire.reading import is_name, moment, unexpected
-from venice_async.wire.text import clean, parse_json
+from venice_async.wire.text import as_written, clean, parse_json
 
 _HIGHEST_USD = 10**9
 _MOST_LINES = 10**12
 _X402_VERSION = 2
+TOP_UP = "TOP_UP"
+"""The kind of an account's line that credits a payment."""
 _AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,18})?")
 
 
@@ -76,17 +78,41 @@ def page_of(head: ReplyHead, body: bytes) -> WalletPage:
 
     One line that is not understood spoils the page: an account with a line left out proves nothing.
     """
+    return _page(head, body, may_lack=lambda _fields: False)
+
+
+def credits_of(head: ReplyHead, body: bytes) -> WalletPage:
+    """The same page for whoever looks for a top-up: lines of another kind that are not understood are left out."""
+    return _page(head, body, may_lack=_is_surely_no_top_up)
+
+
+def _is_surely_no_top_up(fields: Mapping[str, Any]) -> bool:
+    kind = fields.get("type")
+    return is_name(kind) and kind.strip().upper() != TOP_UP
+
+
+def _page(head: ReplyHead, body: bytes, *, may_lack: Callable[[Mapping[str, Any]], bool]) -> WalletPage:
     data = _data("wallet_transactions", head, body)
     lines, pagination = data.fields.get("transactions"), data.fields.get("pagination")
     if not isinstance(lines, list):
         raise data.unexpected("the field data.transactions is not a list")
     place = data.inner("data.pagination", pagination)
     parts = [data.inner(f"data.transactions[{index}]", line) for index, line in enumerate(lines)]
+    read: list[WalletTransaction] = []
+    for part in parts:
+        problem = None
+        try:
+            read.append(_transaction(part))
+        except UnexpectedReplyError as error:
+            problem = error
+        if problem is not None and not may_lack(part.fields):
+            raise problem
     return WalletPage(
-        transactions=tuple(map(_transaction, parts)),
+        transactions=tuple(read),
         balance_usd=data.usd("currentBalance"),
         has_more=place.flag("hasMore"),
         offset=place.count("offset"),
+        left_out=len(parts) - len(read),
     )
 
 
@@ -112,10 +138,10 @@ def receipt_of(head: ReplyHead, body: bytes) -> TopUpReceipt:
     if settled.get("success", True) is not True:
         raise data.unexpected("its header says that the payment was not settled")
     return TopUpReceipt(
-        wallet_address=data.name("walletAddress"),
+        wallet_address=as_written(data.name("walletAddress")),
         credited_usd=data.usd("amountCredited"),
         balance_usd=data.usd("newBalance"),
-        payment_id=data.name("paymentId"),
+        payment_id=as_written(data.name("paymentId")),
         transaction=_shown_name(settled.get("transaction")),
         payer=_shown_name(settled.get("payer")),
     )
