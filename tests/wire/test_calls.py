@@ -281,7 +281,7 @@ class TestBodies:
             with pytest.raises(InvalidRequestError):
                 calls.queue_call(BASE, VideoRequest(model="m", extra={"x": value}))
 
-    @pytest.mark.parametrize("value", [float("nan"), object(), {1}], ids=repr)
+    @pytest.mark.parametrize("value", [float("nan"), pytest.param(object(), id="object"), {1}], ids=repr)
     def test_what_json_cannot_hold_is_an_invalid_request(self, value: object) -> None:
         """Refused before anything is sent, by our own error."""
         with pytest.raises(InvalidRequestError):

@@ -75,7 +75,7 @@ def test_a_relative_name_becomes_whole(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert found.path == tmp_path / "a.png"
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), {1}, b"bytes"], ids=repr)
+@pytest.mark.parametrize("value", [float("nan"), pytest.param(object(), id="object"), {1}, b"bytes"], ids=repr)
 def test_what_cannot_be_kept_is_refused_before_it_is_promised(value: object) -> None:
     """A request that could not go on after a crash is not taken at all."""
     with pytest.raises(InvalidRequestError):

@@ -136,8 +136,8 @@ class TestParse:
 
 class TestToJson:
     @pytest.mark.parametrize(
-        "value", [float("nan"), float("inf"), object(), {1, 2}, b"bytes", Decimal("1.5"), {(1, 2): 3},
-         {"a": [object()]}],
+        "value", [float("nan"), float("inf"), pytest.param(object(), id="object"), {1, 2}, b"bytes", Decimal("1.5"), {(1, 2): 3},
+         pytest.param({"a": [object()]}, id="object within")],
         ids=repr,
     )  # fmt: skip
     def test_what_json_cannot_hold_is_refused_by_our_own_error(self, value: object) -> None:
