@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from venice_async.auth import ApiKeyAuth, NoAuth
-from venice_async.credentials import auth_from, check_credential, in_flight_of, wallet_of
+from venice_async.credentials import auth_from, check_credential, lane_of, wallet_of
 from venice_async.errors import ConfigurationError
+from venice_async.lane import Lane
 
 WALLET = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
@@ -36,7 +37,7 @@ def test_nothing_is_no_credential() -> None:
         check_credential(auth)
     assert "VENICE_API_KEY" in str(caught.value)
     assert "VENICE_WALLET_KEY" in str(caught.value)
-    assert wallet_of(auth) is in_flight_of(auth) is None
+    assert wallet_of(auth) is lane_of(auth) is None
 
 
 def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +47,8 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VENICE_WALLET_KEY", WALLET)
     auth = auth_from(None, None)
     assert wallet_of(auth) is auth
-    assert in_flight_of(auth) == 5
+    assert repr(lane_of(auth)) == "<Lane 0/5 in flight, 0 long, 0 waiting>"
+    assert lane_of(auth) is lane_of(auth), "all clients of this wallet"
     check_credential(auth)
     monkeypatch.setenv("VENICE_API_KEY", "k")
     assert isinstance(auth_from(None, None), ApiKeyAuth)
@@ -77,8 +79,12 @@ def test_a_wallet_key_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_limits_requests_in_flight() -> None:
-    """A whole number of the auth's own; anything else is no limit."""
+    """A lane or a whole number of the auth's own; anything else is no limit."""
     own = Own()
-    assert (in_flight_of(own), in_flight_of(ApiKeyAuth("k")), wallet_of(own)) == (None, None, None)
+    assert (lane_of(own), lane_of(ApiKeyAuth("k")), wallet_of(own)) == (None, None, None)
+    own.in_flight = "3"  # type: ignore[attr-defined]
+    assert lane_of(own) is None
     own.in_flight = 3  # type: ignore[attr-defined]
-    assert in_flight_of(own) == 3
+    assert "0/3" in repr(lane_of(own))
+    own.lane = Lane(2)  # type: ignore[attr-defined]
+    assert lane_of(own) is own.lane  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """A wallet's exchanges: five at once at most, each signed anew, and one more attempt for a signature that was late."""
 
 import asyncio
+import gc
 import random
 from collections.abc import Mapping
 from decimal import Decimal
@@ -37,7 +38,12 @@ from venice_async.errors import (
 )
 from venice_async.exchanger import Exchanger, Opened
 from venice_async.governor import COOLING, Governor, Kind
+from venice_async.lane import Lane
+from venice_async.limits import RateLimits
+from venice_async.signin import WalletAuth
 from venice_async.wire.exchange import Call
+
+ONE_READING = "<Lane 1/5 in flight, 1 long, 0 waiting>"
 
 
 class TestTheLane:
@@ -219,6 +225,64 @@ class TestTheLane:
         clock.run(cut())
         assert clock.monotonic() < COOLING
 
+    def test_two_clients_of_one_wallet_share_it(self) -> None:
+        """What the server counts is the wallet, whoever asks for it."""
+        pytest.importorskip("eth_account")
+        clock = ManualClock()
+        server = Server(clock)
+        wallet = WalletAuth("0x" + "11" * 32, wall=clock.wall)
+        clients = [client(clock, server, auth=wallet) for _ in range(2)]
+
+        async def crowd() -> None:
+            for name in ("quote", "retrieve"):
+                await asyncio.gather(*(VERBS[name](each) for each in clients for _ in range(10)))
+            await clock.sleep(COOLING + 0.1)
+
+        clock.run(crowd())
+        assert server.most == 5
+        assert repr(wallet.lane) == EMPTY
+
+    @pytest.mark.parametrize("keeps_body", [False, True])
+    def test_who_forgets_to_leave_takes_no_place_with_it(self, keeps_body: bool) -> None:
+        """An answer that is entered, never left and thrown away; one that is still held on to may yet be read."""
+        clock = ManualClock()
+        video = Played(200, b"\x00\x00\x00\x18ftypmp42" + b"x" * 4000)
+        venice = client(clock, ScriptedTransport([video]))
+        kept: list[object] = []
+
+        async def forgets() -> None:
+            for _ in range(12):
+                answer = await venice.retrieve(VIDEO).__aenter__()
+                if keeps_body:
+                    kept[:] = [answer]
+                del answer
+                gc.collect()
+                await clock.sleep(COOLING + 0.1)
+            assert repr(venice.governor.lane) == (
+                EMPTY if not keeps_body else EMPTY.replace("0/5", "1/5").replace("0 long", "1 long")
+            )
+            kept.clear()
+            gc.collect()
+            await clock.sleep(COOLING + 0.1)
+
+        clock.run(forgets())
+        assert repr(venice.governor.lane) == EMPTY
+
+    def test_what_is_forgotten_is_noticed_after_the_loop_too(self) -> None:
+        """The next loop has all places."""
+        clock = ManualClock()
+        video = Played(200, b"\x00\x00\x00\x18ftypmp42" + b"x" * 4000)
+        venice = client(clock, ScriptedTransport([video]))
+        kept: list[object] = []
+
+        async def forgets() -> None:
+            kept.append(await venice.retrieve(VIDEO).__aenter__())
+
+        clock.run(forgets())
+        kept.clear()
+        gc.collect()
+        assert repr(venice.governor.lane) == EMPTY
+
 
 class TestSigningAnew:
     @pytest.mark.parametrize("code", ["X402_SIGN_IN_EXPIRED", "X402_SIGN_IN_NONCE_REUSED", None])
@@ -283,6 +347,44 @@ class TestSigningAnew:
         clock.run(client(clock, transport, auth=Plain()).queue(REQUEST))
         assert len(transport.calls) == 2
 
+    @pytest.mark.parametrize("limits", [PLENTY, RateLimits(queue_per_minute=1)], ids=["signature", "right to send"])
+    def test_while_the_fresh_one_is_waited_for_nothing_may_have_left(self, limits: RateLimits) -> None:
+        """What left before was refused: whoever gave the right to send sees that on it. Later bytes may have left."""
+        clock = ManualClock()
+
+        class Person(Wallet):
+            async def headers(self) -> Mapping[str, str]:
+                if self.signed == 1:
+                    await clock.sleep(3600.0)
+                return await super().headers()
+
+        transport = ScriptedTransport([refused("X402_SIGN_IN_EXPIRED"), ReplyLostError("The answer was lost.")])
+        venice = client(clock, transport, auth=Person(), limits=limits)
+
+        async def main() -> None:
+            ticket = venice.governor.take(Kind.QUEUE)
+            step = asyncio.create_task(venice.queue_with(ticket, REQUEST))
+            await clock.sleep(30.0)
+            assert len(transport.calls) == 1
+            step.cancel()
+            await asyncio.wait({step})
+            assert ticket.signed is False
+            await clock.sleep(COOLING + 0.1)
+
+        clock.run(main())
+        assert "0 in flight" in repr(venice.governor)
+        assert repr(venice.governor.lane) == EMPTY
+
+    def test_a_fresh_one_that_was_sent_may_have_been_taken(self) -> None:
+        """As with the first."""
+        clock = ManualClock()
+        lost = ReplyLostError("The answer was lost.")
+        venice = client(clock, ScriptedTransport([refused("X402_SIGN_IN_EXPIRED"), lost]))
+        ticket = venice.governor.take(Kind.QUEUE)
+        with pytest.raises(ReplyLostError):
+            clock.run(venice.queue_with(ticket, REQUEST))
+        assert ticket.signed is True
+
     def test_every_attempt_is_signed_for_itself(self) -> None:
         """Repeats, fresh signatures and retrieves with a ticket: no nonce leaves twice."""
         clock = ManualClock()
@@ -319,7 +421,7 @@ class TestWhatAnswersSay:
     def test_what_remains_of_the_credit(self) -> None:
         """From the header of any good answer; the latest counts, and nonsense does not."""
         clock = ManualClock()
-        texts = ["4.230000", "", "nan", "1e9", "-1", "٣", "9" * 40, "0.1.2"]
+        texts = ["4.230000", "", "nan", "1e9", "٣", "9" * 40, "0.1.2"]
         script = [Played(200, {"quote": 1}, x_balance_remaining=text) for text in texts]
         transport = ScriptedTransport([*script, Played(404, {}, x_balance_remaining="7")])
         venice = client(clock, transport)
@@ -342,7 +444,7 @@ class TestWhatAnswersSay:
         clock = ManualClock()
         transport = ScriptedTransport([Played(200, {})])
         wallet = Wallet()
-        exchanger = Exchanger(transport=transport, governor=Governor(PLENTY, clock, in_flight=5), auth=wallet)
+        exchanger = Exchanger(transport=transport, governor=Governor(PLENTY, clock, lane=Lane(5)), auth=wallet)
         call = Call(name="top_up", method="POST", url="https://api.venice.ai/api/v1/x402/top-up")
         clock.run(exchanger.answer(call, Kind.OTHER, lambda head, _: head.status))
         assert (wallet.signed, dict(transport.calls[0].headers)) == (0, {})

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from venice_async.clock import SystemClock
 from venice_async.emulator.manual_clock import ManualClock
 from venice_async.errors import (
     BadRequestError,
@@ -13,8 +14,10 @@ from venice_async.errors import (
     ServerError,
     UnexpectedRedirectError,
     VeniceError,
+    WalletConcurrencyError,
 )
-from venice_async.governor import QUEUE_BURST, RETRIEVE_BURST, Governor, Kind, Ticket
+from venice_async.governor import COOLING, QUEUE_BURST, RETRIEVE_BURST, Governor, Kind, Ticket
+from venice_async.lane import Lane
 from venice_async.limits import RateLimits
 from venice_async.models import AccountLimits, ModelRateLimit
 from venice_async.wire.exchange import ReplyHead
@@ -175,6 +178,16 @@ class TestSettling:
         assert least < made.wait(Kind.RETRIEVE) < least + 1.0
         assert made.wait(Kind.QUEUE) == 0.0
 
+    def test_too_many_in_flight_says_nothing_of_the_minute(self) -> None:
+        """One of them will soon be done: the next request does not wait for the window's reset, only where told to."""
+        made, _ = governor()
+        headers = {"x-ratelimit-reset-requests": "50"}
+        made.settle(made.take(Kind.RETRIEVE), ReplyHead(status=429, headers=headers), WalletConcurrencyError("x"))
+        assert 1.0 < made.wait(Kind.RETRIEVE) < 2.0
+        headers["retry-after"] = "20"
+        made.settle(made.take(Kind.QUEUE), ReplyHead(status=429, headers=headers), WalletConcurrencyError("x"))
+        assert 20.0 < made.wait(Kind.QUEUE) < 21.0
+
     def test_the_server_s_own_limit_is_taken_over(self) -> None:
         """Accounts differ, and limits change."""
         made, _ = governor()
@@ -215,7 +228,7 @@ class TestTheAccountsOwnFigures:
 def test_processes_divide_a_wallet_s_places() -> None:
     """Like every other limit; who waits is let in when others are gone."""
     clock = ManualClock()
-    made = Governor(RateLimits(), clock, in_flight=5)
+    made = Governor(RateLimits(), clock, lane=Lane(5))
     made.share(2)
 
     async def two() -> None:
@@ -240,3 +253,68 @@ def test_without_a_lane_boarding_is_taking() -> None:
     made.settle(ticket)
     made.close()
     assert "1/40 queues" in repr(made)
+
+
+class TestABrokenOffExchange:
+    """Its place stays taken for a moment: the server may still be at it."""
+
+    @staticmethod
+    async def broken_off(made: Governor) -> None:
+        for kind in (Kind.RETRIEVE, Kind.OTHER):
+            while made.wait(kind) > 0:
+                await made._clock.sleep(0.1)
+            ticket = await made.board(kind, made.take(kind))
+            ticket.sending = True
+            made.settle(ticket)
+            made.leave(ticket, broken_off=True)
+        assert "<Lane 2/5 in flight, 1 long, 0 waiting>" in repr(made)
+
+    def test_the_moment_passes(self) -> None:
+        """By the clock."""
+        clock = ManualClock()
+        made = Governor(RateLimits(), clock, lane=Lane(5))
+
+        async def main() -> None:
+            await self.broken_off(made)
+            await clock.sleep(COOLING + 0.1)
+            assert "<Lane 0/5 in flight, 0 long, 0 waiting>" in repr(made)
+
+        clock.run(main())
+
+    def test_closing_ends_it_at_once(self) -> None:
+        """Also where the event loop gets no further turn."""
+        clock = ManualClock()
+        made = Governor(RateLimits(), clock, lane=Lane(5))
+
+        async def main() -> None:
+            await self.broken_off(made)
+            made.close()
+            assert "<Lane 0/5 in flight, 0 long, 0 waiting>" in repr(made)
+
+        clock.run(main())
+
+    @pytest.mark.parametrize("kind", [Kind.RETRIEVE, Kind.OTHER])
+    def test_a_loop_that_is_closed_meanwhile_takes_no_place_with_it(self, kind: Kind) -> None:
+        """The next loop finds all of them free."""
+        made = Governor(RateLimits(), SystemClock(), lane=Lane(2))
+
+        async def cut() -> None:
+            ticket = await made.board(kind, made.take(kind))
+            ticket.sending = True
+            made.settle(ticket)
+            made.leave(ticket, broken_off=True)
+            await asyncio.sleep(0)
+
+        async def look() -> None:
+            while made.wait(kind) > 1.0:
+                await asyncio.sleep(0)
+            made.settle(await made.board(kind, made.take(kind)))
+            assert "<Lane 0/2 in flight, 0 long, 0 waiting>" in repr(made)
+
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda *_: None)  # a task that never ends is told there
+        loop.run_until_complete(cut())
+        loop.close()
+        assert "<Lane 1/2 in flight" in repr(made)
+        asyncio.run(look())
+        made.close()

@@ -113,6 +113,25 @@ class TestPlaces:
             await visitors.go(number)
         assert visitors.inside == [5]
 
+    def test_who_waits_in_a_loop_that_is_closed_gets_no_place(self) -> None:
+        """Nobody would give it back; the next loop finds all of them."""
+        lane = Lane(1)
+
+        async def left_behind() -> None:
+            await lane.enter()
+            waiting.append(asyncio.create_task(lane.enter()))
+            await settled()
+
+        waiting: list[asyncio.Task[None]] = []
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda *_: None)  # a task that never ends is told there
+        loop.run_until_complete(left_behind())
+        loop.close()
+        lane.leave()
+        assert repr(lane) == "<Lane 0/1 in flight, 0 long, 0 waiting>"
+        waiting.clear()
+        asyncio.run(lane.enter())
+
 
 class TestLongStays:
     @pytest.mark.parametrize(("places", "most"), [(1, 1), (2, 1), (5, 4)])

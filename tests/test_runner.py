@@ -23,8 +23,12 @@ from venice_async.outlet import Outlets
 from venice_async.recorder import Recorder
 from venice_async.recovery import Recovery
 from venice_async.runner import Outcome, Runner, Step
+from venice_async.signin import WalletAuth
 from venice_async.transfers import Transfers
 from venice_async.wire.stored import request_to_text
+
+KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 
 class Bench:
@@ -168,13 +172,47 @@ async def test_a_submit_that_is_cut_off_before_its_signature_was_not_sent(world:
         with pytest.raises(asyncio.CancelledError):
             await step
         record = (await world.ledger.records())[0]
-        assert (record.state, record.charge, record.proof) == (JobState.PENDING, Charge.NONE, "never signed")
+        assert (record.state, record.charge) == (JobState.PENDING, Charge.NONE)
+        assert record.proof == "given up before it was signed"
         step = asyncio.create_task(bench.submit(record))
         await world.clock.sleep(90.0)
         step.cancel()
         with pytest.raises(asyncio.CancelledError):
             await step
     assert (await world.ledger.records())[0].state is JobState.UNKNOWN
+
+
+@virtual(wallets={ADDRESS: 100})
+async def test_a_submit_that_is_cut_off_before_its_second_signature_was_not_taken(world: World) -> None:
+    """The first one was refused as out of date, so nothing was charged, and nobody has to look."""
+    pytest.importorskip("eth_account")
+
+    class Device(WalletAuth):
+        asked = 0
+
+        async def headers(self) -> Mapping[str, str]:
+            self.asked += 1
+            if self.asked == 2:
+                await world.clock.sleep(3600.0)  # nobody is there any more
+            return await super().headers()
+
+    device = Device(KEY, wall=lambda: world.clock.wall() - 1000.0)
+    door = world.emulator.transport(world.clock)
+    client = VeniceClient(
+        auth=device, base_url=world.emulator.memory_url, transport=door, clock=world.clock, rng=random.Random(1)
+    )
+    with Bench(world, client=client) as bench:
+        step = asyncio.create_task(bench.submit(await bench.new()))
+        await world.clock.sleep(30.0)
+        assert (device.asked, world.count("queue", status=401)) == (2, 1)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+        record = (await world.ledger.records())[0]
+        assert (record.state, record.charge) == (JobState.PENDING, Charge.NONE)
+        outcome = await bench.submit(record)
+    assert outcome.record.state is JobState.QUEUED
+    assert len(world.emulator.charges) == 1
 
 
 @virtual(faults=[StatusFault(endpoints=("queue",), status=401)])

@@ -17,7 +17,7 @@ from venice_async.backoff import Backoff
 from venice_async.billing import usage_history
 from venice_async.bodies import VideoBody
 from venice_async.clock import Clock, SystemClock
-from venice_async.credentials import auth_from, check_credential, in_flight_of, wallet_of
+from venice_async.credentials import auth_from, check_credential, lane_of, wallet_of
 from venice_async.errors import (
     APIConnectionError,
     Charge,
@@ -91,7 +91,7 @@ class VeniceClient:
         self.clock = clock or SystemClock()
         self._check_speed()
         self._auth = auth_from(api_key, auth)
-        self.governor = Governor(limits or RateLimits(), self.clock, in_flight=in_flight_of(self._auth))
+        self.governor = Governor(limits or RateLimits(), self.clock, lane=lane_of(self._auth))
         self._transport = transport or AiohttpTransport(base_url=self.base_url, timeouts=timeouts)
         self.exchanger = Exchanger(transport=self._transport, governor=self.governor, auth=self._auth)
         self._rng = rng or random.Random()

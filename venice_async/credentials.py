@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from venice_async.auth import ApiKeyAuth, Auth, NoAuth
 from venice_async.errors import ConfigurationError
+from venice_async.lane import Lane
 
 if TYPE_CHECKING:
     from venice_async.signin import WalletAuth
@@ -40,10 +41,16 @@ def wallet_of(auth: Auth) -> "WalletAuth | None":
     return auth if isinstance(auth, WalletAuth) else None
 
 
-def in_flight_of(auth: Auth) -> int | None:
-    """How many requests may be in flight at once with this credential, where that is limited."""
-    most = getattr(auth, "in_flight", None)
-    return most if isinstance(most, int) else None
+def lane_of(auth: Auth) -> Lane | None:
+    """The places for requests with this credential, where it limits how many are in flight at once.
+
+    A `WalletAuth` has its own, which all clients of that object share. For an `Auth` that only says `in_flight`, a
+    whole number, it is a new one.
+    """
+    lane, most = getattr(auth, "lane", None), getattr(auth, "in_flight", None)
+    if isinstance(lane, Lane):
+        return lane
+    return Lane(most) if isinstance(most, int) else None
 
 
 def check_credential(auth: Auth) -> None:

@@ -1,9 +1,9 @@
 """One attempt of one call, inside the account's limits: signed, sent, a bad answer raised as a typed error."""
 
+import asyncio
 import contextlib
 import email.utils
 import functools
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
@@ -19,13 +19,12 @@ from venice_async.transport import Reply, Transport
 from venice_async.wire.exchange import Call, Channel, ReplyHead
 from venice_async.wire.failures import failure_of
 from venice_async.wire.text import redacted, redacted_tree
+from venice_async.wire.wallet import remaining_of
 
 T = TypeVar("T")
 
 _NOT_SIGNED: Final = frozenset({"top_up"})
 """Calls that need no credential: what is paid there says who pays, and a signature more may be a question more."""
-_REMAINING: Final = "x-balance-remaining"
-_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 class Exchanger:
@@ -105,9 +104,8 @@ class Exchanger:
 
     def learn_remaining(self, head: ReplyHead) -> None:
         """Remember what an answer says is left of a wallet's credit, where it says so."""
-        text = head.headers.get(_REMAINING, "")
-        if _AMOUNT.fullmatch(text):
-            self.remaining_usd = Decimal(text)
+        if (usd := remaining_of(head.headers)) is not None:
+            self.remaining_usd = usd
 
 
 class Opened:
@@ -159,32 +157,43 @@ class WalletOpened(Opened):
     A sign-in that is refused proves that nothing was processed, so the paid call may be signed anew as well.
     """
 
-    __slots__ = ()
+    __slots__ = ("_stay",)
 
     async def __aenter__(self) -> Reply:
+        given = self._ticket
         try:
-            return await self._attempt()
+            return await self._attempt(given)
         except SignInError as error:
             if not error.is_stale:
                 raise
             learns = error.is_clock
         if learns:
             self._exchanger.learn_time(self._refused)
-        self._ticket = None  # each attempt has a right to send of its own
-        return await self._attempt()
+        return await self._attempt_anew(given)
 
-    async def _attempt(self) -> Reply:
+    async def _attempt_anew(self, given: Ticket | None) -> Reply:
+        """With a right to send of its own. On the given one it is seen whether anything may have left all the same."""
+        if given is None:
+            return await self._attempt(None)
+        given.signed = False  # what left under it was refused
+        try:
+            return await self._attempt(None)
+        finally:
+            given.signed = self._ticket is not None and self._ticket.signed
+
+    async def _attempt(self, given: Ticket | None) -> Reply:
         governor = self._exchanger.governor
-        ticket = self._ticket = await governor.board(self._kind, self._ticket)
+        ticket = self._ticket = await governor.board(self._kind, given)
         ticket.sending = True
+        stay = self._stay = _Stay(governor, ticket)
         try:
             reply = await super().__aenter__()
         except BaseException as error:
             done = isinstance(error, VeniceError) and not isinstance(error, SendError | ReplyLostError)
-            governor.leave(ticket, broken_off=not done)
+            stay.end(broken_off=not done)
             raise
         self._exchanger.learn_remaining(reply.head)
-        return _WalletReply(reply, governor, ticket)
+        return _WalletReply(reply, stay)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -192,33 +201,58 @@ class WalletOpened(Opened):
         try:
             await super().__aexit__(kind, error, trace)
         finally:
-            if self._ticket is not None:
-                self._exchanger.governor.leave(self._ticket, broken_off=True)
+            self._stay.end(broken_off=True)
+
+
+class _Stay:
+    """One exchange's place in the lane. Whoever can still read of the answer holds it; forgotten, it ends by itself."""
+
+    __slots__ = ("_governor", "_loop", "_over", "_ticket")
+
+    def __init__(self, governor: Governor, ticket: Ticket) -> None:
+        self._governor = governor
+        self._ticket = ticket
+        self._loop = asyncio.get_running_loop()
+        self._over = False
+
+    def end(self, *, broken_off: bool = False) -> None:
+        """Give the place back. Twice is once."""
+        if not self._over:
+            self._over = True
+            self._governor.leave(self._ticket, broken_off=broken_off)
+
+    def __del__(self) -> None:
+        if self._over:
+            return
+        leave = functools.partial(self._governor.leave, self._ticket, broken_off=True)
+        try:
+            self._loop.call_soon_threadsafe(leave)  # what is thrown away may be noticed in any thread
+        except RuntimeError:  # the loop is over as well
+            leave()
 
 
 class _WalletReply:
     """An answer whose last byte gives the place in the lane back: a body that is read whole is done with."""
 
-    __slots__ = ("_governor", "_reply", "_ticket", "head")
+    __slots__ = ("_reply", "_stay", "head")
 
-    def __init__(self, reply: Reply, governor: Governor, ticket: Ticket) -> None:
+    def __init__(self, reply: Reply, stay: _Stay) -> None:
         self._reply = reply
-        self._governor = governor
-        self._ticket = ticket
+        self._stay = stay
         self.head = reply.head
 
     def chunks(self) -> AsyncIterator[bytes]:
-        return _WalletChunks(self._reply.chunks(), functools.partial(self._governor.leave, self._ticket))
+        return _WalletChunks(self._reply.chunks(), self._stay)
 
 
 class _WalletChunks:
     # Not a generator around another one: who stops in the middle leaves nothing of it behind.
 
-    __slots__ = ("_chunks", "_on_end")
+    __slots__ = ("_chunks", "_stay")
 
-    def __init__(self, chunks: AsyncIterator[bytes], on_end: Callable[[], None]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], stay: _Stay) -> None:
         self._chunks = chunks
-        self._on_end = on_end
+        self._stay = stay
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -227,5 +261,5 @@ class _WalletChunks:
         try:
             return await anext(self._chunks)
         except StopAsyncIteration:
-            self._on_end()
+            self._stay.end()
             raise

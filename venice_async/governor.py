@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import enum
-import functools
 from collections.abc import Collection
 
 from attrs import define
@@ -52,13 +51,14 @@ class Ticket:
 class Governor:
     """Keeps one API key or wallet inside its limits. Decides without I/O; only `acquire` and `board` wait.
 
-    `in_flight` is how many requests of a wallet may be open at once, bodies included; an API key has no such limit.
+    `lane` has the places of a wallet's requests, bodies included; an API key has no such limit. Other governors of
+    the same wallet may have the same lane.
     """
 
-    def __init__(self, limits: RateLimits, clock: Clock, *, in_flight: int | None = None) -> None:
+    def __init__(self, limits: RateLimits, clock: Clock, *, lane: Lane | None = None) -> None:
         self._clock = clock
-        self.lane = None if in_flight is None else Lane(in_flight)
-        self._cooling: set[asyncio.Task[None]] = set()
+        self.lane = lane
+        self._cooling: dict[asyncio.Task[None], Ticket] = {}
         self.budgets = {
             Kind.QUEUE: RequestBudget(limits.queue_per_minute, burst=QUEUE_BURST, start=QUEUE_BURST),
             Kind.RETRIEVE: RequestBudget(limits.retrieve_per_minute, burst=RETRIEVE_BURST),
@@ -75,8 +75,10 @@ class Governor:
         budget = self.budgets.get(kind)
         wait = max(budget.wait(now) if budget else 0.0, self.failures.wait(now, self._in_flight))
         # A retrieve that would only stand in line behind downloads is not worth a right to send yet.
-        crowded = self.lane is not None and kind is Kind.RETRIEVE and not self.lane.takes_long
-        return max(wait, _CROWDED) if crowded else wait
+        if self.lane is None or kind is not Kind.RETRIEVE:
+            return wait
+        self._thaw()
+        return wait if self.lane.takes_long else max(wait, _CROWDED)
 
     def take(self, kind: Kind) -> Ticket:
         """Take the right to send one request; only when `wait` says 0.0."""
@@ -106,6 +108,7 @@ class Governor:
         """
         if self.lane is None:
             return ticket or await self.acquire(kind)
+        self._thaw()
         if ticket is not None:
             if not ticket.aboard:
                 await self.lane.enter()
@@ -132,17 +135,22 @@ class Governor:
             loop = asyncio.get_running_loop()
         if broken_off and ticket.aboard and loop is not None:
             task = loop.create_task(self._cool())
-            self._cooling.add(task)
-            task.add_done_callback(functools.partial(self._cooled, ticket))
+            self._cooling[task] = ticket
+            task.add_done_callback(self._cooled)
         else:
             self._get_off(ticket)
 
     async def _cool(self) -> None:
         await self._clock.sleep(COOLING)
 
-    def _cooled(self, ticket: Ticket, task: "asyncio.Task[None]") -> None:
-        self._cooling.discard(task)
-        self._get_off(ticket)
+    def _cooled(self, task: "asyncio.Task[None]") -> None:
+        if (ticket := self._cooling.pop(task, None)) is not None:
+            self._get_off(ticket)
+
+    def _thaw(self) -> None:
+        """A moment that an event loop was closed in never ends by itself."""
+        for task in [task for task in self._cooling if task.get_loop().is_closed()]:
+            self._cooled(task)
 
     def _get_off(self, ticket: Ticket) -> None:
         if self.lane is None:
@@ -157,8 +165,10 @@ class Governor:
 
     def close(self) -> None:
         """Nothing more will be sent: wait for no server any more."""
-        for task in self._cooling:
-            task.cancel()
+        for task in list(self._cooling):
+            if not task.get_loop().is_closed():
+                task.cancel()
+            self._cooled(task)  # now: the loop may have no turn left for it
 
     def settle(self, ticket: Ticket, head: ReplyHead | None = None, error: VeniceError | None = None) -> None:
         """The answer's head is here (or none will come): give the right back and learn from the headers."""

@@ -9,7 +9,9 @@ class Lane:
     """A number of places that can be divided among processes. For one event loop at a time.
 
     Some stays may be long: the answer to a retrieve can be a whole video. Those take all places but one at most,
-    so that whatever is short, the paid call above all, never waits behind downloads alone.
+    so that whatever is short, the paid call above all, does not wait behind downloads. A single place, which is the
+    part of each where three processes or more divide five, is for both: there the short ones wait for a download.
+    And because each process has one at least, more processes than places take more than there are.
     """
 
     def __init__(self, places: int) -> None:
@@ -60,7 +62,7 @@ class Lane:
     def _hand_on(self) -> None:
         while self._waiting and self._inside < self._places:
             turn = self._waiting.popleft()
-            if not turn.done():
+            if not turn.done() and not turn.get_loop().is_closed():
                 self._inside += 1
                 turn.set_result(None)
 

@@ -170,9 +170,10 @@ class Runner:
         return False
 
     async def _not_sent(self, record: JobRecord) -> None:
-        # Best effort as well: it was given up while it waited for its signature.
+        # Best effort as well: it was given up while it waited for its signature, perhaps for a second one after the
+        # first had been refused.
         with contextlib.suppress(LedgerError):
-            await self._recorder.move(record, state=JobState.PENDING, proof="never signed")
+            await self._recorder.move(record, state=JobState.PENDING, proof="given up before it was signed")
 
     async def _unknown(self, record: JobRecord) -> None:
         # Best effort: without it the record stays QUEUEING, and the next start reads that as UNKNOWN.

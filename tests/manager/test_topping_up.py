@@ -138,7 +138,6 @@ async def test_a_release_is_a_new_beginning(world: World) -> None:
         UntrustedOfferError("Another payee."),
         TopUpRefusedError("No.", status=402, code="SETTLEMENT_FAILED"),
         TopUpPendingError("Nobody can tell."),
-        ConnectError("No way there."),
         AuthenticationError("Who are you?"),
         VeniceError("Something new."),
     ],
@@ -187,14 +186,146 @@ async def test_a_top_up_that_fails_because_there_is_enough_by_now(world: World, 
 
 @virtual()
 async def test_a_balance_that_cannot_be_read_pays_nothing(world: World) -> None:
-    """Who does not know what is there does not add to it."""
+    """Who does not know what is there does not add to it. After an hour of it a person is told."""
     purse = Purse(world)
     purse.blind = ConnectError("No way there.")
     async with paying(world, purse) as jobs:
+        began = world.clock.monotonic()
         made = await submitted(jobs, 3)
-        await ended(*made)
+        held = await ended(*made)
         assert states(made) == HELD
+        assert {type(each.problem) for each in held} == {ConnectError}
+        assert 3400.0 < world.clock.monotonic() - began < 3700.0
     assert purse.paid == []
+    assert purse.looks < 150
+
+
+# -- trouble that passes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["balance", "top_up"])
+@virtual()
+async def test_a_short_trouble_holds_nobody_up_for_a_person(world: World, where: str) -> None:
+    """Ten seconds without network: no paid call goes out meanwhile, who listens hears of it, and then all goes on."""
+    purse = Purse(world)
+    trouble = ConnectError("No way there.")
+    if where == "balance":
+        purse.blind = trouble
+    else:
+        purse.failing = [trouble, trouble]
+
+    async def better() -> None:
+        await world.clock.sleep(10.0)
+        assert world.count("queue") <= 5
+        purse.blind = None
+
+    async with paying(world, purse) as jobs:
+        events = jobs.events()
+        network = asyncio.create_task(better())
+        await ended(*(made := await submitted(jobs, 5)))
+        await network
+        assert {job.state for job in made} == {JobState.COMPLETED}
+        happened = told(events)
+    assert purse.paid == [FIVE]
+    assert not [each for each in happened if isinstance(each, JobStateChanged) and each.state is JobState.HELD]
+    assert [each for each in happened if isinstance(each, JobDelayed) and isinstance(each.error, ConnectError)]
+
+
+@pytest.mark.parametrize("lands", [60.0, 330.0])
+@virtual()
+async def test_a_payment_that_lands_late_is_waited_for(world: World, lands: float) -> None:
+    """Also where its credit shows a little after its signature is over. Nothing else is signed meanwhile."""
+    purse = Purse(world)
+    until = world.clock.wall() + 300.0
+    purse.failing = [TopUpPendingError("Nobody can tell.", expires_at=until) for _ in range(99)]
+
+    async def credited() -> None:
+        await world.clock.sleep(lands)
+        purse.usd = FIVE
+        purse.served()
+
+    async with paying(world, purse) as jobs:
+        landing = asyncio.create_task(credited())
+        await ended(*(made := await submitted(jobs, 5)))
+        await landing
+        assert {job.state for job in made} == {JobState.COMPLETED}
+    assert purse.paid == []
+
+
+@pytest.mark.parametrize("lands", [20.0, None])
+@virtual()
+async def test_what_another_program_is_paying_is_waited_for(world: World, lands: float | None) -> None:
+    """Both at once would be above the cap of one payment. Its credit is there soon after, or a person is told."""
+    purse = Purse(world)
+    crowded = SpendingCapError("Others are at it.", cap_usd=POLICY.per_payment_usd)
+    purse.failing = [crowded] * 99
+
+    async def other() -> None:
+        if lands is not None:
+            await world.clock.sleep(lands)
+            purse.usd = FIVE
+            purse.served()
+
+    async with paying(world, purse) as jobs:
+        began = world.clock.monotonic()
+        paying_elsewhere = asyncio.create_task(other())
+        await ended(*(made := await submitted(jobs, 5)))
+        await paying_elsewhere
+        if lands is not None:
+            assert {job.state for job in made} == {JobState.COMPLETED}
+        else:
+            assert states(made) == HELD
+            assert world.clock.monotonic() - began < 300.0
+    assert purse.paid == []
+
+
+@virtual()
+async def test_nobody_waits_for_money_that_no_job_needs_any_more(world: World) -> None:
+    """The jobs are cancelled while the network is away: it is asked no more, and later jobs begin anew."""
+    purse = Purse(world)
+    purse.blind = ConnectError("No way there.")
+    async with paying(world, purse) as jobs:
+        (job,) = await submitted(jobs, 1)
+        await world.clock.sleep(30.0)
+        await job.cancel()
+        await world.clock.sleep(120.0)
+        looks = purse.looks
+        await world.clock.sleep(600.0)
+        assert purse.looks == looks
+        purse.blind = None
+        await (await jobs.submit(video_request(7)))
+    assert purse.paid == [FIVE]
+
+
+@virtual()
+async def test_closing_does_not_wait_for_trouble_to_pass(world: World) -> None:
+    """The jobs are not held either: the next start begins anew."""
+    purse = Purse(world)
+    purse.blind = ConnectError("No way there.")
+    async with paying(world, purse, ledger=world.sqlite()) as jobs:
+        made = await submitted(jobs, 3)
+        await world.clock.sleep(600.0)
+        began = world.clock.monotonic()
+    assert world.clock.monotonic() - began < 1.0
+    assert {job.state for job in made} == {JobState.PENDING}
+    assert purse.paid == []
+
+
+@virtual()
+async def test_a_release_looks_at_once(world: World) -> None:
+    """A person says that the balance is well, in the middle of a pause."""
+    purse = Purse(world)
+    purse.failing = [SpendingCapError("Too much.")]
+    async with paying(world, purse) as jobs:
+        (held,) = await submitted(jobs, 1)
+        await ended(held)
+        purse.blind = ConnectError("No way there.")
+        await jobs.submit(video_request(7))
+        await world.clock.sleep(600.0)
+        looks = purse.looks
+        await jobs.release(held)
+        await world.clock.sleep(0.2)
+        assert purse.looks == looks + 1
 
 
 @virtual()
@@ -217,13 +348,20 @@ async def test_an_open_payment_is_finished_by_the_next_refusal(world: World) -> 
     """As long as it is good nothing new is signed, so it may be asked for; afterwards a person decides."""
     purse = Purse(world)
     until = world.clock.wall() + 300.0
-    purse.failing = [TopUpPendingError("Nobody can tell.", expires_at=until) for _ in range(30)]
+    pending = purse.failing = [TopUpPendingError("Nobody can tell.", expires_at=until) for _ in range(99)]
     async with paying(world, purse) as jobs:
-        for number in range(10):
-            await jobs.submit(video_request(number))
-            await world.clock.sleep(70.0)
-        assert {job.state for job in jobs.jobs()} == {JobState.HELD}
-        assert 3 <= 30 - len(purse.failing) <= 5, "asked for until it expired, and not again"
+        made = await submitted(jobs, 3)
+        while (left := len(pending)) == 99 or world.clock.wall() < until:
+            await world.clock.sleep(1.0)
+        assert 5 <= 99 - left <= 40, "asked for, and not all the time"
+        held = await ended(*made)
+        assert states(made) == HELD
+        assert until + 100.0 < world.clock.wall() < until + 200.0
+        assert {type(each.problem) for each in held} == {TopUpPendingError}
+        later = await jobs.submit(video_request(7))
+        await ended(later)
+        assert later.state is JobState.HELD
+    assert len(pending) == left, "not asked for again when it was over"
     assert purse.paid == []
 
 

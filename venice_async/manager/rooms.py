@@ -106,7 +106,7 @@ class Rooms:
             tops_up=top_up is not None,
         )
         self.pump = self._pump(downloads, on_broken=self._broke)
-        self.till = None if top_up is None or purse is None else self._till(top_up, purse)
+        self.till = None if top_up is None or purse is None else self._till(top_up, purse, rng)
         self.steward = self._steward()
         self.lookout = self._lookout()
         self.cleaner = Cleaner(self._runner, enabled=remote_cleanup)
@@ -137,7 +137,7 @@ class Rooms:
         if self.till is not None:
             self.till.forget()
 
-    def _till(self, policy: "TopUpPolicy", purse: Purse) -> Till:
+    def _till(self, policy: "TopUpPolicy", purse: Purse, rng: random.Random) -> Till:
         return Till(
             wallet=purse,
             policy=policy,
@@ -145,6 +145,7 @@ class Rooms:
             line=self.pump,
             emit=self.roster.hub.emit,
             hold=functools.partial(self._landlord.hold_waiting, "balance"),
+            rng=rng,
         )
 
     def _pump(self, downloads: int, *, on_broken: Callable[[Job, Exception], None]) -> Pump:

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import copy
 import functools
+import random
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
+from venice_async.alarm import Alarm
 from venice_async.client import VeniceClient
 from venice_async.clock import Clock
 from venice_async.errors import ConfigurationError, TopUpError, TopUpPendingError, TopUpRefusedError, VeniceError
@@ -15,6 +17,7 @@ from venice_async.governor import Kind
 from venice_async.jobs import JobDelayed, JobEvent, WalletToppedUp
 from venice_async.manager.gates import Gates, Refusal
 from venice_async.manager.needs import Act, Need, Plan, Tried, plan_for
+from venice_async.manager.patience import Patience
 from venice_async.models import TopUp, WalletBalance
 from venice_async.verdicts import is_mended_by_money
 
@@ -54,8 +57,8 @@ class Till:
     """While it works no paid call goes out. Then the line goes on, or `hold` is called with what a person should know.
 
     All refusals of one time are one errand. How often it pays is bounded by the policy; that it stops at all, whatever
-    the server says, by `needs.plan_for`. A payment that is cut off is finished by the next one: the wallet's own
-    store has it.
+    the server says, by `needs.plan_for`, and by `Patience` with trouble that may pass. A payment that is cut off is
+    finished by the next one: the wallet's own store has it.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Till:
         line: Line,
         emit: Callable[[JobEvent], None],
         hold: Callable[[VeniceError], None],
+        rng: random.Random,
     ) -> None:
         self._wallet = wallet
         self._policy = policy
@@ -74,6 +78,8 @@ class Till:
         self._line = line
         self._emit = emit
         self._hold = hold
+        self._rng = rng
+        self._bell = Alarm(clock)
         self._tried: dict[Kind, Tried] = {}
         self._need: Need | None = None
         self._kinds: set[Kind] = set()
@@ -100,24 +106,45 @@ class Till:
     def forget(self) -> None:
         """A person says that the balance is well: begin anew."""
         self._tried.clear()
+        self._bell.ring()
 
     def close(self) -> None:
-        """Begin no more payments."""
+        """Begin no more payments, and wait for none."""
         self._closed = True
+        self._bell.ring()
 
     async def _see_to(self, refusal: Refusal) -> None:
         broken: VeniceError | None = None
         try:
-            broken = await self._mended(refusal)
-        except VeniceError as error:
-            broken = error
+            broken = await self._patiently(refusal)
         except Exception as error:  # noqa: BLE001 -- nobody awaits this task, and the line would stand still for ever
             broken = VeniceError(f"The top-up broke: {type(error).__name__}.")
             told = {"message": f"{self!r} broke", "exception": error}
             asyncio.get_running_loop().call_exception_handler(told)
         self._conclude(refusal, broken)
 
+    async def _patiently(self, refusal: Refusal) -> VeniceError | None:
+        """What a person should know, or None where the line may go on. What may pass by itself is waited for."""
+        patience, trouble = Patience(self._rng, at_once_usd=self._policy.per_payment_usd), VeniceError()
+        while not self._closed:
+            try:
+                held = await self._mended(refusal)
+            except VeniceError as error:
+                trouble = error
+            else:
+                # Where a payment was left open, that matters more than what the balance shows.
+                return trouble if held is not None and isinstance(trouble, TopUpPendingError) else held
+            pause = patience.pause(trouble, now=self._clock.monotonic(), wall=self._clock.wall())
+            if pause is None:
+                return trouble
+            if not self._is_wanted():
+                break
+            self._emit(JobDelayed(**self._about(refusal), error=trouble, delay=pause))
+            await self._bell.wait(pause)
+        return None
+
     async def _mended(self, refusal: Refusal) -> VeniceError | None:
+        """Do what the balance calls for: None, or why nothing can be done. Raises what hindered it."""
         balance = await self._wallet.balance()
         plan = self._plan(refusal, balance)
         match plan.act:
@@ -126,24 +153,24 @@ class Till:
             case Act.GO_ON:
                 await self._go_on(plan)
             case Act.TOP_UP if self._is_wanted():
-                return await self._topped_up(refusal, balance)
+                await self._top_up(refusal, balance)
         return None
 
-    async def _topped_up(self, refusal: Refusal, balance: WalletBalance) -> VeniceError | None:
+    async def _top_up(self, refusal: Refusal, balance: WalletBalance) -> None:
         try:
             self._tell(refusal, await self._paid(balance.usd))
         except TopUpError as error:
             failure = error
         else:
-            return None
+            return
         # Another program may have been faster and taken what the caps allow at once, or the payment has landed after
         # all: then there is enough now, and nobody has to do anything.
         with contextlib.suppress(VeniceError):
             plan = self._plan(refusal, await self._wallet.balance(), had_usd=balance.usd)
             if plan.act is Act.GO_ON:
                 await self._go_on(plan)
-                return None
-        return failure
+                return
+        raise failure
 
     async def _go_on(self, plan: Plan) -> None:
         self._note(Tried.looked)
