@@ -31,6 +31,20 @@ async def test_a_key_that_no_header_can_carry_is_refused(key: str) -> None:
     assert not key.strip() or key not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["0x" + "5e" * 31 + "07", " 0X" + "AB" * 32 + "\n"])
+async def test_a_wallet_s_private_key_is_no_api_key(key: str) -> None:
+    """Put into the wrong variable it would be sent to the server: it says where it belongs, and not what it is."""
+    with pytest.raises(ConfigurationError, match=r"wallet's private key.*VENICE_WALLET_KEY") as caught:
+        ApiKeyAuth(key)
+    assert key.strip()[2:] not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["5e" * 32, "0x" + "5e" * 31, "0x" + "5e" * 33, "0x" + "5g" * 32])
+async def test_what_only_begins_like_one_may_be_an_api_key(key: str) -> None:
+    """How an API key looks is the server's business."""
+    assert ApiKeyAuth(key).secrets() == (key,)
+
+
 async def test_nothing_shows_the_key() -> None:
     """Neither repr nor format of the auth, nor a container that holds its headers."""
     auth = ApiKeyAuth(canaries.KEY)

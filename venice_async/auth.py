@@ -1,9 +1,12 @@
 """Who pays: what proves it is added to each attempt of a call, and to calls to the API only."""
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
 
 from venice_async.errors import ConfigurationError
+
+_PRIVATE_KEY = re.compile(r"0[xX][0-9a-fA-F]{64}")
 
 
 class Auth(Protocol):
@@ -26,7 +29,10 @@ class HiddenStr(str):
 
 
 class ApiKeyAuth:
-    """`Authorization: Bearer KEY`. Raises ConfigurationError for a key that no HTTP header can carry."""
+    """`Authorization: Bearer KEY`.
+
+    Raises ConfigurationError for a key that no HTTP header can carry, and for a wallet's: that one is never sent.
+    """
 
     __slots__ = ("_key",)
 
@@ -34,6 +40,11 @@ class ApiKeyAuth:
         key = api_key.strip()
         if not key or not key.isascii() or not key.isprintable() or " " in key:
             raise ConfigurationError("The API key is empty or holds characters that a key cannot have.")
+        if _PRIVATE_KEY.fullmatch(key):
+            raise ConfigurationError(
+                "What was given as the API key looks like a wallet's private key. It was not sent anywhere.",
+                advice="To pay by wallet put it into VENICE_WALLET_KEY, or give it to a WalletAuth.",
+            )
         self._key = HiddenStr(key)
 
     async def headers(self) -> Mapping[str, str]:

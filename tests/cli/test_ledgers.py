@@ -40,7 +40,8 @@ async def test_jobs(venice: Command, emulator: Emulator, ledger: Path) -> None:
     assert lines[1].split()[2:] == ["completed", "2027-01-15", "08:00", "$0.39", "charged", "videos/done.mp4"]
     assert lines[2].endswith("The answer was lost. Whether it was charged is not known. See: venice-async unknown")
     assert " waits for a person (key): The key was refused. Nothing was charged. Check the API key" in lines[3]
-    assert lines[3].endswith("Then: venice-async release")
+    command = f"venice-async release held --ledger {ledger}"
+    assert ran.err == f"1 waits for a person (key); once the cause is gone: {command}\n"
     assert lines[4].split()[2:] == ["pending", "-", "$0.39", "none"]
     assert lines[-1] == "4 jobs: $0.39 spent, $1.17 reserved, $0.00 refunded"
     assert not emulator.requests

@@ -124,6 +124,18 @@ def test_settling_takes_time(make_api: Any) -> None:
     assert credit(api) == 5
 
 
+@pytest.mark.parametrize("delay", [0.0, 30.0])
+def test_a_repeated_payment_may_be_a_conflict(make_api: Any, delay: float) -> None:
+    """Where that is asked for, what was credited is a 409 for good, and is credited once as ever."""
+    api = make_api(settle_delay=delay, repeat_conflicts=True)
+    payment = PURSE.payment()
+    assert post(api, payment).status == 200
+    for api.now in (delay, delay + 1.0, 5000.0):
+        again = post(api, payment)
+        assert (again.status, again.json["error"]) == (409, "PAYMENT_IN_PROGRESS")
+    assert (credit(api), moved(api)) == (Decimal(5), [Decimal(5)])
+
+
 def refusal(answer: Any) -> str:
     assert set(answer.json) <= {"error", "message", "details"}
     assert answer.json["message"]

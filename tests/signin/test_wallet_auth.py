@@ -178,6 +178,17 @@ async def test_a_time_that_is_none_is_not_learnt(nonsense: float) -> None:
     assert opened((await auth.headers())[NAME])["timestamp"] == round(ISSUED * 1000)
 
 
+@pytest.mark.parametrize("days", [-1.001, 1.001, 30.0, 2_900_000.0])
+async def test_a_server_cannot_have_sign_ins_dated_for_days_to_come(days: float) -> None:
+    """A `Date` that is more than a day off our clock is not learnt, nor in steps of less than a day."""
+    auth = WalletAuth(EVM_KEY, wall=clock())
+    assert not auth.learn_time(ISSUED + days * 86_400)
+    step = 0.9 if days > 0 else -0.9
+    assert auth.learn_time(ISSUED + step * 86_400)
+    assert not auth.learn_time(ISSUED + 2 * step * 86_400)
+    assert opened((await auth.headers())[NAME])["timestamp"] == round((ISSUED + step * 86_400) * 1000)
+
+
 @pytest.mark.parametrize(
     "options",
     [

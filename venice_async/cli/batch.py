@@ -14,6 +14,8 @@ from venice_async.cli.batch_plan import Plan, Planned, Standing, plan_of
 from venice_async.cli.batch_report import refuse, show_end, show_plan, tell_dry_run
 from venice_async.cli.batch_view import BatchLines
 from venice_async.cli.board import Board
+from venice_async.cli.funds import funds_of, tell_funds, tell_payer
+from venice_async.cli.held import missing_usd
 from venice_async.cli.live import Outlook, watching
 from venice_async.cli.manifests.files import read_manifest
 from venice_async.cli.options import ServerOptions
@@ -69,21 +71,26 @@ def batch(order: BatchOrder, terminal: Terminal) -> int:
     command = None if order.on_complete is None else command_of(order.on_complete)
     _check_approval(order, terminal)
     order.server.client(needs_key=not order.dry_run)
+    tell_payer(terminal)
     plan = run(_plan(order))
     if plan.mistakes:
         refuse(plan, terminal)
         return 1
     show_plan(plan, order.ledger, terminal)
+    pays = plan.of(Standing.NEW) or plan.unsent
+    funds = run(tell_funds(order.server, plan.price_usd, terminal)) if pays else None
     plan.check_budget(order.budget_usd)
     if order.dry_run:
-        tell_dry_run(plan, terminal)
+        tell_dry_run(plan, terminal, funds)
         return 0
     if not _agreed(plan, order, terminal):
         terminal.note("Not sent; nothing was charged.")
         return 1
     ends, troubles = run(_make(plan, order, terminal, command))
-    page = _gallery(order, [record for record in ends.values() if record is not None], terminal)
-    return show_end(plan, ends, troubles, terminal, ledger=order.ledger, page=page, again=order.command())
+    records = [record for record in ends.values() if record is not None]
+    page = _gallery(order, records, terminal)
+    funds = None if missing_usd(records) is None else run(funds_of(order.server))
+    return show_end(plan, ends, troubles, terminal, ledger=order.ledger, page=page, again=order.command(), funds=funds)
 
 
 def _check_approval(order: BatchOrder, terminal: Terminal) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from venice_async.cli.batch_plan import Plan, Planned, Standing
+from venice_async.cli.funds import Funds
+from venice_async.cli.held import by_cause, missing_usd, names, release_command
 from venice_async.cli.ledgers import handle, of_ledger
 from venice_async.cli.records import MISTAKEN, mistaken, record_document, totals_document, totals_line, totals_of
 from venice_async.cli.show import correction, refused
@@ -83,8 +85,8 @@ def _goes_on(planned: Planned) -> str:
     return " (not sent yet: it is made and paid with its earlier request)" if waits else ""
 
 
-def tell_dry_run(plan: Plan, terminal: Terminal) -> None:
-    """Each row with what it would become and its price."""
+def tell_dry_run(plan: Plan, terminal: Terminal, funds: Funds | None = None) -> None:
+    """Each row with what it would become and its price; `funds` are a wallet's, where one would pay."""
     rows = [
         {
             "place": planned.row.place,
@@ -98,7 +100,8 @@ def tell_dry_run(plan: Plan, terminal: Terminal) -> None:
     ]
     unsent = [{"key": record.key, "id": record.id, "price_usd": record.price_usd} for record in plan.unsent.records]
     prices = {"price_usd": plan.price_usd, "new_usd": plan.new_usd, "unsent_usd": plan.unsent.price_usd}
-    terminal.tell({"ok": True, "jobs": rows, "unsent": unsent, **prices, "held_usd": plan.held_usd})
+    credit = {} if funds is None else {"credit_usd": funds.credit_usd}
+    terminal.tell({"ok": True, "jobs": rows, "unsent": unsent, **prices, "held_usd": plan.held_usd, **credit})
     terminal.table(_COLUMNS, [_row(planned) for planned in plan.rows])
     terminal.result(f"To be paid: {plan.amount}. Nothing was sent.")
 
@@ -117,8 +120,12 @@ def show_end(
     ledger: Path,
     page: Path | None,
     again: str,
+    funds: Funds | None = None,
 ) -> int:
-    """Say what became of every row, and what to do about those that are not done; 0 where there are none."""
+    """Say what became of every row, and what to do about those that are not done; 0 where there are none.
+
+    `funds` are those of the wallet that some wait for.
+    """
     changed = plan.of(Standing.CHANGED)
     rows = [planned for planned in plan.rows if planned.standing is not Standing.CHANGED]
     records = [record for planned in rows if (record := ends[planned.row.key]) is not None]
@@ -131,7 +138,7 @@ def show_end(
         "Look at these: each may stand in for a video that was silently refused.",
         [clean(f"{near(record.output)}: {record.warning}", limit=400) for record in records if record.warning],
     )
-    _tell_left(left, ledger, terminal, again=again)
+    _tell_left(left, ledger, terminal, again=again, funds=funds)
     for message, times in Counter(with_advice(error) for error in troubles.values()).most_common(LISTED):
         terminal.note(f"{times} not taken on: {message}")
     if changed:
@@ -178,16 +185,25 @@ _COMMANDS = {JobState.FAILED: "retry", JobState.CANCELLED: "retry", JobState.HEL
 _CORRECT = "Correct its row and give it another key: a new key is a new job. Unchanged it would be refused again."
 
 
-def _tell_left(left: Sequence[JobRecord], ledger: Path, terminal: Terminal, *, again: str) -> None:
+def _tell_left(left: Sequence[JobRecord], ledger: Path, terminal: Terminal, *, again: str, funds: Funds | None) -> None:
+    causes = by_cause(left)
+    grouped = {record.id for records in causes.values() for record in records}
     for state, heading in _HEADINGS.items():
-        lines = []
-        for record in (each for each in left if each.state is state):
-            why = brief(error_from_text(record.error)) if record.error else ""
-            why = MISTAKEN if mistaken(record) else why
-            lines.append(f"{clean(record.key, limit=60)}: {why}\n      {_way_on(record, ledger)}")
+        lines = [_alone(record, ledger) for record in left if record.state is state and record.id not in grouped]
+        if state is JobState.HELD:
+            lines += [f"{names(held)}: {why}\n      {release_command(held, left, ledger)}"
+                      for (_, why), held in causes.items()]  # fmt: skip
         _list(terminal, heading, lines)
+    if funds is not None and (usd := missing_usd(left)) is not None:
+        terminal.note(funds.top_up(usd))
     if left:
         terminal.note(f"Then go on with:\n  {again}")
+
+
+def _alone(record: JobRecord, ledger: Path) -> str:
+    why = brief(error_from_text(record.error)) if record.error else ""
+    why = MISTAKEN if mistaken(record) else why
+    return f"{clean(record.key, limit=60)}: {why}\n      {_way_on(record, ledger)}"
 
 
 def _way_on(record: JobRecord, ledger: Path) -> str:

@@ -24,15 +24,24 @@ class BatchLines:
         self._quiet_until: dict[str, float] = {}
         self._untold: dict[str, int] = {}
         self._said = ""
+        self._causes: set[str] = set()
 
     def show(self, event: JobEvent, line: Line) -> None:
         """Tell that a job has come to rest, or that a kind of trouble has begun."""
         if isinstance(event, JobStateChanged) and line.state in RESTING:
             done = line.state is JobState.COMPLETED
-            rest = self._outlook.outcome(line.job_id) if done else brief(line.trouble)
+            rest = self._outlook.outcome(line.job_id) if done else self._reason(line)
             self._terminal.note(f"{line.state.value:<11} {line.name}  {rest}".rstrip())
         elif isinstance(event, JobDelayed):
             self._trouble(event, line)
+
+    def _reason(self, line: Line) -> str:
+        """Why it came to rest. Where many wait for the same, that is said once: the end tells it again."""
+        why = brief(line.trouble)
+        if line.state is not JobState.HELD or why not in self._causes:
+            self._causes.add(why)
+            return why
+        return "for the same reason"
 
     def _trouble(self, event: JobDelayed, line: Line) -> None:
         what, now = trouble_words(event.error), self._clock.monotonic()

@@ -9,6 +9,8 @@ from attrs import frozen
 
 from venice_async.catalog import Catalog, refuse
 from venice_async.cli.consenting import asked_for, give, policy_of, show_policy, waits_for_consent
+from venice_async.cli.funds import funds_of, tell_funds, tell_payer
+from venice_async.cli.held import missing_usd
 from venice_async.cli.ledgers import found, opened
 from venice_async.cli.live import watching
 from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
@@ -59,6 +61,7 @@ def generate(order: Order, terminal: Terminal) -> int:
             advice="Approve any price with --yes, or give a limit with --budget USD.",
         )
     order.server.client(needs_key=True)
+    tell_payer(terminal)
     if not _agreed(order, terminal):
         terminal.note("Not sent; nothing was charged.")
         return 1
@@ -81,6 +84,8 @@ def _agreed(order: Order, terminal: Terminal) -> bool:
     price = _shown(order, known, terminal)
     if others:
         terminal.note(others.sentence())
+    if (pays := _pays(known)) or others:
+        run(tell_funds(order.server, others.price_usd + (price if pays and price else ZERO), terminal))
     if order.budget_usd is not None and (known is None or others):
         new_usd = price if known is None else ZERO
         check_budget(records, Unsent.of(records), new_usd=new_usd, cap_usd=order.budget_usd)
@@ -104,13 +109,17 @@ def _shown(order: Order, known: JobRecord | None, terminal: Terminal) -> Decimal
 
 def _question(price: Decimal | None, known: JobRecord | None, others: Unsent) -> str | None:
     """What a person is asked; None where nothing is to be paid."""
-    pays = known is None or known.state is JobState.PENDING
+    pays = _pays(known)
     if not others:
         return f"Pay {_words(price)} for this video?" if pays else None
     total, unpriced = others.price_usd, others.unpriced
     if pays:
         total, unpriced = total + (price or ZERO), unpriced + (price is None)
     return f"Pay {amount(total, unpriced)} for {'this video and ' if pays else ''}{others.noun}?"
+
+
+def _pays(known: JobRecord | None) -> bool:
+    return known is None or known.state is JobState.PENDING
 
 
 def _words(price: Decimal | None) -> str:
@@ -208,6 +217,10 @@ def _tell(made: _Made, order: Order, terminal: Terminal) -> int:
     terminal.tell(record_document(record))
     if made.error is not None:
         terminal.fail(made.error)
+        short = missing_usd([record])
+        funds = None if short is None else run(funds_of(order.server))
+        if funds is not None and short is not None:
+            terminal.note(funds.top_up(short))
         if (command := what_to_do(record, order.ledger)) is not None:
             terminal.note(f"Next: {command}")
         return 1

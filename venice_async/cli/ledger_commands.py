@@ -31,7 +31,7 @@ def jobs(
     terminal = Terminal(document=json)
 
     def work() -> int:
-        from venice_async.cli.ledgers import list_jobs
+        from venice_async.cli.jobs import list_jobs
 
         return run(list_jobs(ledger, terminal, states=set(state) or None))
 

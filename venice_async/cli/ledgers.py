@@ -1,25 +1,16 @@
-"""The ledger's own commands read and write it without a server and without a manager: what they share, and `jobs`."""
+"""The ledger's own commands read and write it without a server and without a manager: what they share."""
 
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from venice_async.cli.options import DEFAULT_LEDGER
-from venice_async.cli.records import SHORT_ID, show_records
-from venice_async.cli.terminal import Terminal
+from venice_async.cli.records import SHORT_ID
 from venice_async.errors import ConfigurationError
-from venice_async.jobs import JobRecord, JobState
+from venice_async.jobs import JobRecord
 from venice_async.ledger import SqliteLedger
 from venice_async.wire.text import clean
-
-
-async def list_jobs(ledger: Path, terminal: Terminal, *, states: Collection[JobState] | None = None) -> int:
-    """Show the jobs in these states (None: all) with their totals. Raises what `opened` raises."""
-    async with opened(ledger) as kept:
-        records = await kept.records(states)
-    show_records(terminal, records)
-    return 0
 
 
 @contextlib.asynccontextmanager

@@ -211,7 +211,7 @@ class LiveView:
 def trouble_words(error: VeniceError) -> str:
     """Passing trouble in a few words."""
     if isinstance(error, WalletBalanceError):  # passes only when somebody sees to it
-        return "402, too little credit to ask for it: venice-async wallet top-up"
+        return "402, too little credit to fetch it: within 24 h, venice-async wallet top-up USD --cap USD"
     what = str(error.status) if isinstance(error, APIStatusError) and error.status else "no answer"
     return f"{what}, again soon"
 

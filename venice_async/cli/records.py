@@ -152,6 +152,5 @@ def _end(record: JobRecord) -> str:
     if record.state is JobState.UNKNOWN:
         return f"{brief(error)} See: venice-async unknown"
     if record.state is JobState.HELD:
-        then = "" if record.held_for == "consent" else " Then: venice-async release"
-        return f"waits for a person ({record.held_for}): {with_advice(error)}{then}"
+        return f"waits for a person ({record.held_for}): {with_advice(error)}"
     return with_advice(error)

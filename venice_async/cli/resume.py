@@ -10,7 +10,9 @@ from pathlib import Path
 from attrs import frozen
 
 from venice_async.cli.consenting import consent_command, waits_for_consent
-from venice_async.cli.ledgers import check_ledger, opened
+from venice_async.cli.funds import funds_of, tell_payer
+from venice_async.cli.held import missing_usd
+from venice_async.cli.ledgers import check_ledger, of_ledger, opened
 from venice_async.cli.live import watching
 from venice_async.cli.options import DEFAULT_OUTPUT_DIR, ServerOptions
 from venice_async.cli.records import mistaken, show_records, waits_for_stream
@@ -47,6 +49,7 @@ def resume(order: Resume, terminal: Terminal) -> int:
     """
     check_ledger(order.ledger)
     order.server.client(needs_key=True)
+    tell_payer(terminal)
     records = run(_records(order.ledger))
     if not _agreed(records, order, terminal):
         terminal.note("Nothing was sent.")
@@ -90,7 +93,8 @@ async def _resume(order: Resume, terminal: Terminal) -> int:
         show_records(terminal, records)
         if not records:
             terminal.note("Nothing in this ledger is unfinished.")
-        _explain(stuck, ledger, terminal)
+        _explain(stuck, order, terminal)
+        await _tell_credit(records, server, terminal)
         return int(any(_left(record) for record in records))
 
 
@@ -103,7 +107,16 @@ async def _release(jobs: JobManager) -> None:
         await jobs.release(job)
 
 
-def _explain(stuck: list[Job], ledger: Path, terminal: Terminal) -> None:
+async def _tell_credit(records: Sequence[JobRecord], server: ServerOptions, terminal: Terminal) -> None:
+    """How much a wallet lacks, where jobs wait for that."""
+    short = missing_usd(records)
+    funds = None if short is None else await funds_of(server)
+    if funds is not None and short is not None:
+        terminal.note(funds.top_up(short))
+
+
+def _explain(stuck: list[Job], order: Resume, terminal: Terminal) -> None:
+    ledger = order.ledger
     held = sum(job.state is JobState.HELD for job in stuck)
     slips = [job.record for job in stuck if mistaken(job.record)]
     asking = [job.record for job in stuck if waits_for_consent(job.record)]
@@ -111,9 +124,10 @@ def _explain(stuck: list[Job], ledger: Path, terminal: Terminal) -> None:
         terminal.note(f"{name_of(record)} waits for consent: {consent_command(record, ledger)}")
     for record in slips:
         terminal.note(f"{name_of(record)} was given a queue_id that is not its own: {correction(record, ledger)}")
+    command = f"venice-async resume --held{of_ledger(ledger)}{order.server.arguments()}"
     if (waiting := held - len(asking) - len(slips)) > 0:
-        terminal.note(f"{waiting} wait for a person; once the cause is gone: venice-async resume --held")
-        terminal.note("To let single ones go on: venice-async release JOB")
+        terminal.note(f"{waiting} wait for a person; once the cause is gone: {command}")
+        terminal.note(f"To let single ones go on: venice-async release JOB{of_ledger(ledger)}")
     if len(stuck) > held:
         terminal.note(f"Of {len(stuck) - held} nobody can tell whether they were taken: venice-async unknown")
 

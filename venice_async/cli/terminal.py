@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import attrs
 
 from venice_async.cli.running import Stopped
-from venice_async.cli.words import full
+from venice_async.cli.words import full, instant
 from venice_async.errors import ConfigurationError, InvalidRequestError, VeniceError
 from venice_async.wire.text import clean
 
@@ -167,6 +167,8 @@ def _facts(error: VeniceError) -> dict[str, Any]:
     """What a program may go by: `suggested_prompt`, `policy_text`, `retry_after` and the like."""
     given = {name: value for name, value in vars(error).items() if name not in _SAID and value not in (None, "", ())}
     facts = {n: error_document(value) if isinstance(value, VeniceError) else value for n, value in given.items()}
+    if isinstance(until := facts.get("expires_at"), int | float):  # of a payment; told as everywhere about wallets
+        facts["expires_at"] = instant(until)
     return {"facts": facts} if facts else {}
 
 

@@ -2,23 +2,25 @@
 
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from venice_async.cli.open_payments import payment_document, payment_words, way_on
 from venice_async.cli.options import ServerOptions
 from venice_async.cli.terminal import Terminal
-from venice_async.cli.words import moment, money
+from venice_async.cli.words import money
 from venice_async.client import VeniceClient
 from venice_async.clock import SystemClock
 from venice_async.credentials import WALLET_KEY
 from venice_async.errors import ConfigurationError
 from venice_async.links import is_loopback
 from venice_async.models import WalletBalance, WalletTransaction
-from venice_async.payments import Payment, PaymentState, Wallet
-from venice_async.signin import WalletAuth
+from venice_async.payments import Payment, Wallet
+from venice_async.signin import Chain, WalletAuth
 
 _MOST_ROWS = 100
 """Rows of one page, as the server has it."""
@@ -64,43 +66,36 @@ async def show_balance(server: ServerOptions, terminal: Terminal) -> int:
     async with opened_wallet(server) as wallet:
         balance = await wallet.balance()
         payments = await wallet.open_payments()
-        address = wallet.address
+        address, chain = wallet.address, wallet.chain
     pending = [payment_document(payment) for payment in payments]
     terminal.tell({"wallet": address, **balance_document(balance), "open_payments": pending})
     terminal.result(address)
-    for line in _lines(balance, payments, server):
+    for line in _lines(balance, payments, server, chain=chain, now=time.time()):
         terminal.result(line)
     return 0
 
 
-def _lines(balance: WalletBalance, payments: Sequence[Payment], server: ServerOptions) -> list[str]:
+def _lines(
+    balance: WalletBalance, payments: Sequence[Payment], server: ServerOptions, *, chain: Chain, now: float
+) -> list[str]:
     facts = {
         "credit": money(balance.usd),
         "DIEM": None if balance.diem_usd is None else f"{money(balance.diem_usd)}, spent before the credit",
-        "can consume": "yes" if balance.can_consume else f"no: {_too_little(balance)}",
+        "can consume": "yes" if balance.can_consume else f"no: {_too_little(balance, chain)}",
     }
     told = [f"  {name:14}{text}" for name, text in facts.items() if text]
-    open_ones = [f"  {'open payment':14}{payment_words(payment)}" for payment in payments]
-    hint = [f"  {'':14}{finishing(payments[0].usd, server)}"] if payments else []
-    return [*told, *open_ones, *hint]
+    for payment in payments:
+        told.append(f"  {'open payment':14}{payment_words(payment, now)}")
+        if hint := way_on(payment, server, now):
+            told.append(f"  {'':14}{hint}")
+    return told
 
 
-def _too_little(balance: WalletBalance) -> str:
+def _too_little(balance: WalletBalance, chain: Chain) -> str:
+    if chain is not Chain.BASE:
+        return "add credit with another tool; top-ups by venice-async are paid on Base"
     least = balance.minimum_top_up_usd
     return f"venice-async wallet top-up USD --cap USD, {money(least)} or more" if least else "the credit is too low"
-
-
-def finishing(usd: Decimal, server: ServerOptions) -> str:
-    """How to go on with an open payment: by the command that began it."""
-    amount = f"{usd.normalize():f}"
-    return f"To finish it: venice-async wallet top-up {amount} --cap {amount}{server.arguments()}"
-
-
-def payment_words(payment: Payment) -> str:
-    """An open payment on one line."""
-    what = "refused by the server" if payment.state is PaymentState.REFUSED else "outcome open"
-    until = "" if payment.expires_at is None else f"; the signature is good until {moment(payment.expires_at)}"
-    return f"{money(payment.usd)}, signed, {what}{until}"
 
 
 def balance_document(balance: WalletBalance) -> dict[str, Any]:
@@ -111,16 +106,6 @@ def balance_document(balance: WalletBalance) -> dict[str, Any]:
         "diem_usd": balance.diem_usd,
         "minimum_top_up_usd": balance.minimum_top_up_usd,
         "suggested_top_up_usd": balance.suggested_top_up_usd,
-    }
-
-
-def payment_document(payment: Payment) -> dict[str, Any]:
-    """An open payment as JSON."""
-    return {
-        "usd": payment.usd,
-        "state": payment.state.value,
-        "created_at": payment.created_at,
-        "expires_at": payment.expires_at,
     }
 
 

@@ -1,5 +1,6 @@
 """How values read: money, sizes, times and names, short enough for a terminal's line."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -39,6 +40,13 @@ def span(seconds: float | None) -> str:
 def moment(at: float) -> str:
     """Unix seconds as local time with its zone, such as `2026-11-21 14:05:09+01:00`."""
     return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def instant(at: float | None) -> str | None:
+    """Unix seconds as ISO 8601 in UTC, for JSON; None for what is no time of ours."""
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()
+    return None
 
 
 def ago(seconds: float) -> str:

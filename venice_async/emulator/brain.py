@@ -75,6 +75,7 @@ class Brain:
         wallets: Wallets | None = None,
         shop: Shop | None = None,
         settle_delay: float = 0.0,
+        repeat_conflicts: bool = False,
     ) -> None:
         """The options are those of `Emulator`; `wallets` and `shop` are made of those for wallets."""
         self.limiter = Limiter(limits or RateLimits(), windows=windows, reset_unit=reset_unit)
@@ -85,7 +86,7 @@ class Brain:
         )  # fmt: skip
         self.requests: list[RequestRecord] = []
         self.wallets = Wallets() if wallets is None else wallets
-        self.settlement = Settlement(wallets=self.wallets, delay=settle_delay)
+        self.settlement = Settlement(wallets=self.wallets, delay=settle_delay, conflicts=repeat_conflicts)
         self._clips = clips or PlainClips()
         self._video_size = video_size
         usage, shop = UsageBook(delay=usage_delay, request_ids=usage_request_ids), shop or Shop()

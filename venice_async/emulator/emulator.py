@@ -63,6 +63,8 @@ class Emulator:
     :param pay_to: whom payments go to, an EVM address.
     :param settle_delay: job seconds from a payment, which moves USDC at once, until its credit and its answer; the
         same payment posted meanwhile is a 409.
+    :param repeat_conflicts: answer a payment that was credited before with 409, too, in place of its first answer:
+        the vendor's notes allow both.
     :param offer: makes the server a hostile one: fields that replace those of the Base entry of `accepts`, or a
         function from the honest list to the one that is told. It then takes every payment, of any amount.
 
@@ -98,6 +100,7 @@ class Emulator:
         wallet_in_flight: int = 5,
         pay_to: str = PAY_TO,
         settle_delay: float = 0.0,
+        repeat_conflicts: bool = False,
         offer: Offer | None = None,
     ) -> None:
         if not is_loopback(host):
@@ -115,6 +118,7 @@ class Emulator:
             transcriptions_retired=transcriptions_retired, usage_delay=usage_delay, usage_request_ids=usage_request_ids,
             wallets=Wallets(wallets, usdc=usdc, diem=diem, in_flight=wallet_in_flight),
             shop=Shop(pay_to=pay_to, offer=offer), settle_delay=settle_delay,
+            repeat_conflicts=repeat_conflicts,
         )  # fmt: skip
 
     @property

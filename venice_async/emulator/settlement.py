@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from venice_async.emulator.messages import EmulatedAnswer, Refused, json_answer
 from venice_async.emulator.payments import Payment, check_due, unverified
@@ -12,6 +12,7 @@ from venice_async.emulator.wallets import Transfer, Wallets
 from venice_async.emulator.x402 import BASE_NETWORK, in_base64
 
 _BUSY: Final = "This payment is being settled: ask again soon, with the same payment"
+_DONE: Final = "This payment was processed already"
 _SHORT: Final = "The transfer failed: the payer does not hold so much USDC. Nothing was moved."
 
 
@@ -26,10 +27,14 @@ class _Taken:
 
 @define(kw_only=True)
 class Settlement:
-    """The emulated chain and what it brings: USDC moves at once, and is credited `delay` job seconds later."""
+    """The emulated chain and what it brings: USDC moves at once, and is credited `delay` job seconds later.
+
+    A payment that was credited is answered again as it was at first, or always with 409 where it `conflicts`.
+    """
 
     wallets: Wallets
     delay: float = 0.0
+    conflicts: bool = False
     transfers: list[Transfer] = field(factory=list)
     _taken: dict[tuple[str, str], _Taken] = field(factory=dict)
 
@@ -45,7 +50,7 @@ class Settlement:
         taken = _Taken(payment=payment, at=visit.now, wall=visit.wall, answer=self._receipt(payment, transfer))
         self._taken[payment.payer, payment.nonce] = taken
         self.advance(visit.now, visit.wall)
-        return taken.answer if not self.delay else _late(taken.answer, self.delay)
+        return taken.answer if not self.delay else evolve(taken.answer, delay=self.delay)
 
     def advance(self, now: float, wall: float) -> None:
         """Credit what is settled by now."""
@@ -61,6 +66,8 @@ class Settlement:
             raise unverified("nonce_used", "This nonce was used by another authorization")
         if visit.now < known.at + self.delay:
             raise Refused(409, "PAYMENT_IN_PROGRESS", message=_BUSY)
+        if self.conflicts:
+            raise Refused(409, "PAYMENT_IN_PROGRESS", message=_DONE)
         return known.answer
 
     def _moved(self, payment: Payment, visit: Visit) -> Transfer:
@@ -83,9 +90,3 @@ class Settlement:
             "success": True, "network": BASE_NETWORK, "payer": wallet.address, "transaction": transfer.transaction,
         }  # fmt: skip
         return json_answer(200, {"success": True, "data": data}, {"payment-response": in_base64(settled)})
-
-
-def _late(answer: EmulatedAnswer, delay: float) -> EmulatedAnswer:
-    import attrs
-
-    return attrs.evolve(answer, delay=delay)

@@ -110,7 +110,10 @@ class WalletMismatchError(PermissionDeniedError):
 
 
 class SignerError(VeniceError):
-    """The wallet's own signer failed, refused, or gave something that is no signature. Nothing was sent."""
+    """The wallet's own signer failed, refused, or gave something that is no signature. Nothing was sent.
+
+    What the signer raised is named by its type alone and is not the cause of this one: it could hold a key.
+    """
 
     advice = "Look at the signer (a device may be locked, or somebody said no), then try again."
 
@@ -144,7 +147,10 @@ class TopUpRefusedError(TopUpError):
     counts under the caps, and the next top-up sends this same one again instead of signing another.
     """
 
-    advice = "Mend the cause, then call top_up again: until this payment expires it sends the same one, signs no other."
+    advice = (
+        "Mend the cause, then make the same top-up again: until this payment expires that sends this same one, "
+        "and signs no other."
+    )
     status: int = 0
     code: str | None = None
     expires_at: float | None = None
@@ -156,6 +162,7 @@ class TopUpPendingError(TopUpError):
     charge = Charge.UNVERIFIED
     transient = True
     advice = (
-        "Call top_up again: it sends the same payment again, which moves money once at most, and signs nothing new."
+        "Call top_up again (or type the same command): that sends the same payment again, which moves money once at "
+        "most, and signs nothing new."
     )
     expires_at: float | None = None

@@ -13,7 +13,6 @@ _PLAIN = 65
 """Bytes of an account's signature: r and s of 32 each, and v."""
 _LONGEST = 4096
 """Bytes: a contract wallet's may be long, but a server takes only so much of a header."""
-_CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _SAFE_OWNER = {31, 32}
 """v of a 65-byte signature that only a contract wallet (Safe) understands: left as it is."""
 
@@ -44,10 +43,10 @@ def _canonical(raw: bytes) -> bytes | None:
     if v in _SAFE_OWNER:
         return raw
     s = int.from_bytes(raw[32:64])
-    if v not in {27, 28} or not 0 < s < _CURVE_ORDER:
+    if v not in {27, 28} or not 0 < s < keys.CURVE_ORDER:
         return None
-    if s > _CURVE_ORDER // 2:  # as some key services sign
-        s, v = _CURVE_ORDER - s, 55 - v
+    if s > keys.CURVE_ORDER // 2:  # as some key services sign
+        s, v = keys.CURVE_ORDER - s, 55 - v
     return raw[:32] + s.to_bytes(32) + bytes([v])
 
 

@@ -16,6 +16,8 @@ from venice_async.signin.hidden import HiddenBytes, HiddenStr
 P = ParamSpec("P")
 T = TypeVar("T")
 
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of secp256k1: a key is a number from 1 to one below it."""
 _MISSING = 'Signing in with a wallet needs some libraries more: pip install "venice-async[wallet]"'
 _LIBRARIES = {Chain.BASE: ("eth_account", "eth_utils"), Chain.SOLANA: ("nacl", "base58")}
 

@@ -14,8 +14,6 @@ from venice_async.signin.requests import PaymentToSign, SignInToSign
 from venice_async.signin.worker import Worker
 
 _EVM_KEY = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64})")
-_CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-"""Of secp256k1: a key is a number from 1 to one below it."""
 _SHORTEST_SECRET = 20
 """Characters: a key that is a tiny number, as in tests, must not hide every such digit in the server's words."""
 
@@ -118,15 +116,15 @@ def key_from(text: HiddenStr) -> LocalKey:
     if _EVM_KEY.fullmatch(text):
         keys.check_installed(Chain.BASE)
         key = HiddenBytes(bytes.fromhex(text[-64:]))
-        if not 0 < int.from_bytes(key) < _CURVE_ORDER:
-            raise ConfigurationError("The wallet's private key is no key: its number is 0 or too large.")
+        if not 0 < int.from_bytes(key) < keys.CURVE_ORDER:
+            raise ConfigurationError("The wallet's private key is not valid: as a number it is 0 or too large.")
         return EvmKey(key, HiddenStr(text[-64:]))
     keys.check_installed(Chain.SOLANA)
     key = keys.base58_bytes(text) or HiddenBytes()
     if len(key) not in {32, 64}:
         raise ConfigurationError(
-            "The wallet's private key is none: 64 hex digits for Base, base58 of 32 or 64 bytes for Solana. "
-            "A recovery phrase is no key."
+            "The wallet's private key is not valid: a key is 64 hex digits for Base, or base58 of 32 or 64 bytes for "
+            "Solana. A recovery phrase is not a key."
         )
     seed = HiddenBytes(key[:32])
     if len(key) == 64 and key[32:] != keys.solana_public(seed):

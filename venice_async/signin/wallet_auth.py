@@ -8,16 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from venice_async.errors import ConfigurationError, SignerError
+from venice_async.lane import Lane
 from venice_async.signin.callback import CallbackWallet
 from venice_async.signin.chain import Chain
 from venice_async.signin.hidden import HiddenStr, Unpicklable
 from venice_async.signin.local import LocalKey, key_from
-from venice_async.signin.message import LATEST, SignInTerms, header_value, milliseconds, sign_in_text
+from venice_async.signin.message import SignInTerms, header_value, milliseconds, sign_in_text
 from venice_async.signin.requests import PaymentToSign, Signer, SignInToSign
 from venice_async.signin.worker import Worker
 
 ENVIRONMENT = "VENICE_WALLET_KEY"
 _HEADERS = ("SIGN-IN-WITH-X", "X-Sign-In-With-X")
+_FARTHEST = 86_400.0
+"""Seconds that the server's clock may be off ours: or one answer could have sign-ins dated for days to come."""
 _KEPT = 16
 """Sign-ins whose words may still stand in an answer to come: thrice what may be in flight."""
 
@@ -44,10 +47,10 @@ class WalletAuth(Unpicklable):
     it signs are paid from the wallet's credit.
     """
 
-    __slots__ = ("_header", "_nonce", "_offset", "_recent", "_terms", "_wall", "_wallet", "_worker")
+    __slots__ = ("_header", "_nonce", "_offset", "_recent", "_terms", "_wall", "_wallet", "_worker", "lane")
 
     in_flight: ClassVar[int] = 5
-    """How many requests of one wallet the API takes at once."""
+    """How many requests of one wallet the API takes at once; all clients that this object is given to share them."""
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class WalletAuth(Unpicklable):
         self._nonce = nonce
         self._offset = 0.0
         self._worker = Worker()
+        self.lane = Lane(self.in_flight)
         self._recent: deque[tuple[str, ...]] = deque(maxlen=_KEPT)
 
     @classmethod
@@ -136,8 +140,8 @@ class WalletAuth(Unpicklable):
         """
         if self._wallet.chain is not Chain.BASE:
             raise ConfigurationError(
-                "Payments are signed by wallets on Base only. Top this wallet up on Venice's website, "
-                "or use one on Base."
+                "Payments are signed by wallets on Base only.",
+                advice="Use a wallet on Base, or buy this one's credit with another tool.",
             )
         if payment.address.lower() != (await self._address()).lower():
             raise SignerError("The payment is for another wallet than this one. Nothing was signed.")
@@ -153,11 +157,11 @@ class WalletAuth(Unpicklable):
         """Date sign-ins by the server's clock, in Unix seconds, as its answers tell it.
 
         True where that moved our time by a second or more; less is the rounding of a `Date` header and changes
-        nothing, nor does what is no time at all.
+        nothing. Nor does a time that is more than a day off this machine's, or no time at all.
         """
-        if not 0 < server_wall < LATEST:  # false for NaN as well
-            return False
         offset = server_wall - self._wall()
+        if not abs(offset) <= _FARTHEST:  # true for NaN as well
+            return False
         if not abs(offset - self._offset) >= 1.0:
             return False
         self._offset = offset
