@@ -3,10 +3,7 @@
 The words for each refusal are the emulator's own, the codes those of the vendor's notes.
 """
 
-import base64
-import binascii
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,6 +14,7 @@ from attrs import frozen
 from venice_async.emulator.messages import Refused
 from venice_async.emulator.signatures import typed_signer
 from venice_async.emulator.siwx import normal
+from venice_async.emulator.validation import packed_object
 from venice_async.emulator.x402 import BASE_NETWORK, LEAST_USD, MOST_USD, UNIT, USDC_ON_BASE
 
 HEADERS: Final = ("payment-signature", "x-402-payment", "x-payment")
@@ -100,12 +98,8 @@ def unverified(reason: str, message: str) -> Refused:
 
 
 def _tree(headers: Mapping[str, str]) -> dict[str, Any]:
-    text = next(headers[name] for name in HEADERS if name in headers)
-    try:
-        tree = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
-    except (ValueError, binascii.Error, RecursionError):
-        tree = None
-    if not isinstance(tree, dict):
+    tree = packed_object(headers, HEADERS)
+    if tree is None:
         raise _no("INVALID_PAYMENT_FORMAT", "The payment header is not a JSON object in base64")
     return tree
 

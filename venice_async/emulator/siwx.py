@@ -3,9 +3,6 @@
 The rules are those of the vendor's notes and guide; this is a reading of its own, apart from the client's.
 """
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -15,6 +12,7 @@ from attrs import frozen
 from venice_async.emulator.messages import Refused
 from venice_async.emulator.signatures import personal_signer, solana_key, solana_signed
 from venice_async.emulator.siwx_text import SignedText, put_together, taken_apart
+from venice_async.emulator.validation import packed_object
 
 HEADERS: Final = ("sign-in-with-x", "x-sign-in-with-x")
 """The canonical name first: it wins where both are sent."""
@@ -103,12 +101,8 @@ def reused() -> Refused:
 
 
 def _tree(headers: Mapping[str, str]) -> dict[str, Any]:
-    text = next(headers[name] for name in HEADERS if name in headers)
-    try:
-        tree = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
-    except (ValueError, binascii.Error, RecursionError):
-        tree = None
-    if not isinstance(tree, dict):
+    tree = packed_object(headers, HEADERS)
+    if tree is None:
         raise _no("PARSE_ERROR", "The sign-in header is not a JSON object in base64")
     return tree
 

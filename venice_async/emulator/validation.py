@@ -1,5 +1,6 @@
 """Strict checks of request bodies: the generic part, shared by all endpoints."""
 
+import base64
 import json
 import math
 import re
@@ -67,6 +68,16 @@ def json_object(body: bytes) -> dict[str, Any]:
 def is_json_object(body: bytes) -> bool:
     """Whether a body holds a JSON object."""
     return isinstance(_tree(body), dict)
+
+
+def packed_object(headers: Mapping[str, str], names: Iterable[str]) -> dict[str, Any] | None:
+    """The JSON object that stands in base64 under the first of these headers that is there; None where it is none."""
+    text = next(headers[name] for name in names if name in headers)
+    try:
+        tree = _tree(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except ValueError:
+        return None
+    return tree if isinstance(tree, dict) else None
 
 
 def _tree(body: bytes) -> Any:
