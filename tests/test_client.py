@@ -17,7 +17,7 @@ from raw_server import RawServer, Wire, always, closed_port, reply
 from scripted import Played, ScriptedTransport
 
 from venice_async import errors
-from venice_async.auth import ApiKeyAuth, NoAuth
+from venice_async.auth import ApiKeyAuth, Auth, NoAuth
 from venice_async.bodies import VideoBody
 from venice_async.client import OFFICIAL_BASE_URL, VeniceClient
 from venice_async.clock import SystemClock
@@ -628,6 +628,24 @@ class TestConfiguration:
             shown = repr(venice)
         assert_nothing_secret(shown, venice.exchanger, venice.governor)
         assert "0/40 queues" in shown
+
+    @pytest.mark.parametrize(
+        ("auth", "payer"),
+        [
+            (ApiKeyAuth(canaries.KEY), "API key"),
+            (NoAuth(), "no credential"),
+            (WalletAuth(WALLET_KEY), "wallet 0xf39F...2266"),
+            (WalletAuth(address=WALLET_ADDRESS, signer=lambda _: ""), "wallet 0xf39F...2266"),
+        ],
+        ids=["key", "none", "wallet", "signer"],
+    )
+    async def test_the_repr_says_who_pays(self, auth: Auth, payer: str) -> None:
+        """In a few words, none of them secret."""
+        async with VeniceClient(auth=auth, base_url="https://api.venice.ai/api/v1") as venice:
+            shown = repr(venice)
+        assert shown.startswith(f"<VeniceClient https://api.venice.ai/api/v1 by {payer} <Governor")
+        assert WALLET_KEY.removeprefix("0x") not in shown
+        assert canaries.KEY not in shown
 
 
 @pytest.mark.anyio

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from venice_async.auth import ApiKeyAuth, NoAuth
-from venice_async.credentials import auth_from, check_credential, lane_of, wallet_of
+from venice_async.credentials import auth_from, check_credential, lane_of, payer_of, wallet_of
 from venice_async.errors import ConfigurationError
 from venice_async.lane import Lane
+from venice_async.signin import WalletAuth
 
 WALLET = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
@@ -88,3 +89,14 @@ def test_what_limits_requests_in_flight() -> None:
     assert "0/3" in repr(lane_of(own))
     own.lane = Lane(2)  # type: ignore[attr-defined]
     assert lane_of(own) is own.lane  # type: ignore[attr-defined]
+
+
+def test_who_pays_in_a_few_words() -> None:
+    """The address of a wallet is not worked out for it: that imports libraries."""
+    assert payer_of(Own()) == "own credential"
+    assert payer_of(ApiKeyAuth("a-secret")) == "API key"
+    assert payer_of(NoAuth()) == "no credential"
+    wallet = WalletAuth(WALLET)
+    assert payer_of(wallet) == "wallet"
+    assert wallet.address
+    assert payer_of(wallet) == "wallet 0xf39F...2266"

@@ -5,6 +5,7 @@ import gc
 import random
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from scripted import Played, ScriptedTransport
@@ -31,10 +32,12 @@ from venice_async.emulator.manual_clock import ManualClock
 from venice_async.errors import (
     AuthenticationError,
     BadRequestError,
+    PaymentRequiredError,
     ReplyLostError,
     SignerError,
     SignInError,
     VeniceError,
+    WalletBalanceError,
 )
 from venice_async.exchanger import Exchanger, Opened
 from venice_async.governor import COOLING, Governor, Kind
@@ -418,6 +421,35 @@ class TestSigningAnew:
 
 
 class TestWhatAnswersSay:
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_a_wallet_without_enough_credit_is_told_how_to_top_up(self, verb: str) -> None:
+        """It has no key whose limit could be raised; an API key has, and no wallet."""
+        clock = ManualClock()
+        answer = Played(402, {"error": "Insufficient USD or Diem balance to complete request"})
+
+        async def main(**options: Any) -> VeniceError:
+            with pytest.raises(PaymentRequiredError) as short:
+                await VERBS[verb](client(clock, ScriptedTransport([answer]), **options))
+            return short.value
+
+        by_wallet, by_key = clock.run(main()), clock.run(main(auth=ApiKeyAuth("k")))
+        assert type(by_wallet) is PaymentRequiredError
+        assert by_wallet.advice == WalletBalanceError.advice
+        assert by_key.advice == PaymentRequiredError.advice
+
+    def test_a_refused_payment_keeps_its_own_advice(self) -> None:
+        """There a top-up is what failed."""
+        clock = ManualClock()
+        answer = Played(402, {"error": "SETTLEMENT_FAILED", "message": "No funds"})
+
+        async def main() -> str:
+            call = Call(name="top_up", method="POST", url="https://api.venice.ai/api/v1/x402/top-up")
+            with pytest.raises(PaymentRequiredError) as failed:
+                await client(clock, ScriptedTransport([answer])).exchanger.answer(call, Kind.OTHER, lambda *_: None)
+            return failed.value.advice
+
+        assert "USDC" in clock.run(main())
+
     def test_what_remains_of_the_credit(self) -> None:
         """From the header of any good answer; the latest counts, and nonsense does not."""
         clock = ManualClock()

@@ -17,7 +17,7 @@ from venice_async.backoff import Backoff
 from venice_async.billing import usage_history
 from venice_async.bodies import VideoBody
 from venice_async.clock import Clock, SystemClock
-from venice_async.credentials import auth_from, check_credential, lane_of, wallet_of
+from venice_async.credentials import auth_from, check_credential, lane_of, payer_of, wallet_of
 from venice_async.errors import (
     APIConnectionError,
     Charge,
@@ -298,7 +298,7 @@ class VeniceClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<VeniceClient {self.base_url} {self.governor!r}>"
+        return f"<VeniceClient {self.base_url} by {payer_of(self._auth)} {self.governor!r}>"
 
 
 def _is_deleted(head: ReplyHead, body: bytes) -> bool:

@@ -53,6 +53,14 @@ def lane_of(auth: Auth) -> Lane | None:
     return Lane(most) if isinstance(most, int) else None
 
 
+def payer_of(auth: Auth) -> str:
+    """Which credential pays, in a few words without a secret: `API key`, `wallet 0xf39F...2266`, `no credential`."""
+    if (wallet := wallet_of(auth)) is not None:
+        address = wallet.known_address
+        return "wallet" if address is None else f"wallet {address[:6]}...{address[-4:]}"
+    return {ApiKeyAuth: "API key", NoAuth: "no credential"}.get(type(auth), "own credential")
+
+
 def check_credential(auth: Auth) -> None:
     """Raises ConfigurationError where there is nothing to pay with."""
     if isinstance(auth, NoAuth):

@@ -12,7 +12,14 @@ from typing import Final, TypeVar
 
 from venice_async.auth import Auth
 from venice_async.bodies import error_body, whole_body
-from venice_async.errors import ReplyLostError, SendError, SignInError, VeniceError
+from venice_async.errors import (
+    PaymentRequiredError,
+    ReplyLostError,
+    SendError,
+    SignInError,
+    VeniceError,
+    WalletBalanceError,
+)
 from venice_async.governor import Governor, Kind, Ticket
 from venice_async.links import link_secrets
 from venice_async.transport import Reply, Transport
@@ -89,6 +96,9 @@ class Exchanger:
         headers = {name: redacted(value, secrets) for name, value in head.headers.items()}
         text = redacted(body.decode("latin-1"), secrets)  # latin-1 keeps every byte as it is, whatever the charset
         error = failure_of(call.name, ReplyHead(status=head.status, headers=headers), text.encode("latin-1"))
+        by_wallet = call.name not in _NOT_SIGNED and hasattr(self._auth, "in_flight")
+        if by_wallet and type(error) is PaymentRequiredError:
+            error.advice = WalletBalanceError.advice  # a wallet has no limit that one could raise
         # Base64 and JSON's escapes may hide them from the eyes of a search in the bytes.
         error.args = (redacted(error.message, secrets),)
         vars(error).update({name: redacted_tree(value, secrets) for name, value in vars(error).items()})

@@ -12,6 +12,7 @@ from manager.purses import POLICY, Purse, paying
 from venice_async.emulator.faults import StatusFault
 from venice_async.errors import (
     AuthenticationError,
+    Charge,
     ConfigurationError,
     ConnectError,
     JobHeldError,
@@ -129,6 +130,57 @@ async def test_a_release_is_a_new_beginning(world: World) -> None:
         await jobs.release(job)
         await job
     assert purse.paid == [FIVE] * 2
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@virtual()
+async def test_a_batch_that_is_released_is_one_word(world: World, at_once: bool) -> None:
+    """However many jobs it is said of, and whatever is done meanwhile: one more payment. A later word is a new one."""
+    purse = Purse(world)
+    purse.helps = purse.credits = False
+    async with paying(world, purse) as jobs:
+        made = await submitted(jobs, 20)
+        await ended(*made)
+        for rounds in (2, 3):
+            for job in made:
+                await jobs.release(job)
+                if not at_once:
+                    await ended(job)
+            await ended(*made)
+            assert states(made) == HELD
+            assert purse.paid == [FIVE] * rounds
+
+
+@virtual()
+async def test_a_release_counts_also_where_others_were_refused_since(world: World) -> None:
+    """As long as nothing was paid since, the word is about all that is known."""
+    purse = Purse(world)
+    purse.helps = purse.credits = False
+    async with paying(world, purse) as jobs:
+        (job,) = await submitted(jobs, 1)
+        await ended(job)
+        await ended(await jobs.submit(video_request(7)))
+        purse.helps = purse.credits = True
+        await jobs.release(job)
+        await job
+    assert purse.paid == [FIVE] * 2
+
+
+@virtual()
+async def test_the_money_of_a_top_up_is_not_that_of_the_job(world: World) -> None:
+    """It may have moved, and nothing was charged for the job: both are said, each of its own."""
+    purse = Purse(world)
+    purse.failing = [TopUpPendingError("A top-up of $5 was signed and sent, and is not settled yet.")]
+    async with paying(world, purse) as jobs:
+        (job,) = await submitted(jobs, 1)
+        (held,) = await ended(job)
+    assert isinstance(held, JobHeldError)
+    assert isinstance(held.problem, TopUpPendingError)
+    assert (job.record.charge, held.charge, held.problem.charge) == (Charge.NONE, Charge.NONE, Charge.UNVERIFIED)
+    assert (
+        "is not settled yet. Whether that top-up moves money is open. "
+        "The job is another matter: it was not sent. Nothing was charged."
+    ) in str(held)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +329,33 @@ async def test_what_another_program_is_paying_is_waited_for(world: World, lands:
             assert states(made) == HELD
             assert world.clock.monotonic() - began < 300.0
     assert purse.paid == []
+
+
+@pytest.mark.parametrize("where", ["balance", "top_up"])
+@virtual()
+async def test_what_never_answers_does_not_stop_the_line_for_ever(world: World, where: str) -> None:
+    """It is given up, and a person is told; the next jobs begin anew. Of a payment nobody can tell."""
+    purse = Purse(world)
+
+    async def never(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    setattr(purse, "balance" if where == "balance" else "top_up_within", never)
+    async with paying(world, purse) as jobs:
+        made = await submitted(jobs, 3)
+        await world.clock.sleep(3600.0)
+        assert states(made) == HELD
+        held = made[0].error
+        assert isinstance(held, JobHeldError)
+        assert held.problem is not None
+        assert held.problem.charge is (Charge.NONE if where == "balance" else Charge.UNVERIFIED)
+        assert "minutes" in str(held)
+        vars(purse).pop("balance" if where == "balance" else "top_up_within")
+        for job in made:
+            await jobs.release(job)
+        await ended(*made)
+        assert {job.state for job in made} == {JobState.COMPLETED}
+    assert purse.paid == [FIVE]
 
 
 @virtual()

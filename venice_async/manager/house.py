@@ -19,6 +19,7 @@ from venice_async.manager.chores import to_its_end
 from venice_async.manager.events import EventStream
 from venice_async.manager.gates import Refusal
 from venice_async.manager.job import Job
+from venice_async.manager.reasons import for_who_waits
 from venice_async.manager.rooms import Rooms
 from venice_async.manager.streaming import JobStream
 from venice_async.models import SeedanceConsent
@@ -148,7 +149,9 @@ class House:
 
     def hold_waiting(self, reason: str, error: VeniceError) -> None:
         jobs = [self._roster[job_id] for job_id in self._pump.hold_pending()]
-        self._chores.start(self._steward.hold(jobs, reason, error))
+        if self._rooms.till is not None:
+            self._rooms.till.gave_up(job.id for job in jobs)
+        self._chores.start(self._steward.hold(jobs, reason, for_who_waits(error)))
 
     def stopped(self, error: Exception) -> None:
         """This program failed under all jobs: rather than waiting for ever, whoever awaits one is told."""

@@ -16,6 +16,7 @@ from venice_async.errors import (
 )
 from venice_async.jobs import Delivery, JobRecord, JobState, VideoFile, error_from_text
 from venice_async.manager.events import EventStream
+from venice_async.manager.reasons import kept_apart
 from venice_async.manager.streaming import JobStream
 from venice_async.models import SeedanceConsent, VideoRequest
 from venice_async.polling import Estimate
@@ -222,6 +223,8 @@ def _error_of(record: JobRecord) -> VeniceError | None:
     if record.state is JobState.HELD:
         said = cause.message if cause else "It was stopped."
         message = f"The job waits for a person ({record.held_for}): {said}"
+        if cause and (apart := kept_apart(cause, record.charge)):
+            message = f"{message}{'' if message[-1:] in '.!?' else '.'} {apart}"
         go_on = "" if record.held_for == "consent" else JobHeldError.advice
         advice = " ".join(part for part in (cause.advice if cause else "", go_on) if part)
         return JobHeldError(

@@ -200,8 +200,10 @@ class JobManager(House):
     async def release(self, job: Job) -> None:
         """Let a job that is HELD go on, because its cause is gone: the balance is topped up, the key mended.
 
-        Any other job is left as it is. Raises BudgetExceededError where its price does not fit any more, and
-        LedgerError where it cannot be recorded.
+        With `top_up` a wallet may be paid for once more, though the last payment did not help: once for all jobs that
+        were held together, however many of them are released. Any other job is left as it is.
+
+        Raises BudgetExceededError where its price does not fit any more, and LedgerError where it cannot be recorded.
         """
         await self._decide(job, self._steward.release(job))
 

@@ -133,9 +133,9 @@ class Rooms:
         if self.till is not None:
             self.till.went_well(kind)
 
-    def _topped_up(self) -> None:
+    def _topped_up(self, job: Job) -> None:
         if self.till is not None:
-            self.till.forget()
+            self.till.forget(job.id)
 
     def _till(self, policy: "TopUpPolicy", purse: Purse, rng: random.Random) -> Till:
         return Till(

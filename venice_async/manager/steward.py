@@ -43,7 +43,7 @@ class Steward:
         governor: Governor,
         enter: Callable[[Job], None],
         on_broken: Callable[[Job, Exception], None],
-        on_topped_up: Callable[[], None],
+        on_topped_up: Callable[[Job], None],
     ) -> None:
         self._recorder = recorder
         self._ledger = recorder.ledger
@@ -184,7 +184,7 @@ class Steward:
             reason = job.record.held_for
             await self._decided(job, released(job.record))
             if reason == "balance":
-                self._on_topped_up()
+                self._on_topped_up(job)
             self._pump.reopen()
 
     async def give_consent(self, job: Job, consent: SeedanceConsent) -> None:

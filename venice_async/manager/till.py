@@ -4,20 +4,29 @@ import asyncio
 import contextlib
 import copy
 import functools
+import math
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from venice_async.alarm import Alarm
 from venice_async.client import VeniceClient
 from venice_async.clock import Clock
-from venice_async.errors import ConfigurationError, TopUpError, TopUpPendingError, TopUpRefusedError, VeniceError
+from venice_async.errors import (
+    Charge,
+    ConfigurationError,
+    TopUpError,
+    TopUpPendingError,
+    TopUpRefusedError,
+    VeniceError,
+)
 from venice_async.governor import Kind
 from venice_async.jobs import JobDelayed, JobEvent, WalletToppedUp
 from venice_async.manager.gates import Gates, Refusal
 from venice_async.manager.needs import Act, Need, Plan, Tried, plan_for
 from venice_async.manager.patience import Patience
+from venice_async.manager.within import within
 from venice_async.models import TopUp, WalletBalance
 from venice_async.verdicts import is_mended_by_money
 
@@ -27,6 +36,10 @@ if TYPE_CHECKING:
 
 _PROBE = 60.0
 """Seconds until retrieves are tried again while the wallet stays empty."""
+_LOOKS_WITHIN = 600.0
+"""Seconds in which the balance must be there."""
+_PAYS_WITHIN = 1800.0
+"""Seconds in which a top-up must have ended: a signature, sendings again, and its own looks at the account."""
 
 
 class Purse(Protocol):
@@ -84,6 +97,8 @@ class Till:
         self._need: Need | None = None
         self._kinds: set[Kind] = set()
         self._closed = False
+        self._payments = 0
+        self._given_up: dict[str, int] = {}
 
     def sees_to(self, refusal: Refusal) -> bool:
         """Whether it sees to a refusal; otherwise somebody else has to."""
@@ -103,9 +118,18 @@ class Till:
         """A request of this kind was taken: what was done before has helped."""
         self._tried.pop(kind, None)
 
-    def forget(self) -> None:
-        """A person says that the balance is well: begin anew."""
-        self._tried.clear()
+    def gave_up(self, job_ids: Iterable[str]) -> None:
+        """These jobs wait for a person from now on."""
+        self._given_up.update(dict.fromkeys(job_ids, self._payments))
+
+    def forget(self, job_id: str) -> None:
+        """A person says of a job that waited for him that the balance is well: begin anew.
+
+        A batch is released job by job, which is one word and good for one more payment at most: where one was made
+        since this job was given up, the word is older than what is known.
+        """
+        if self._given_up.pop(job_id, 0) == self._payments:
+            self._tried.clear()
         self._bell.ring()
 
     def close(self) -> None:
@@ -145,7 +169,7 @@ class Till:
 
     async def _mended(self, refusal: Refusal) -> VeniceError | None:
         """Do what the balance calls for: None, or why nothing can be done. Raises what hindered it."""
-        balance = await self._wallet.balance()
+        balance = await self._balance()
         plan = self._plan(refusal, balance)
         match plan.act:
             case Act.HOLD:
@@ -166,7 +190,7 @@ class Till:
         # Another program may have been faster and taken what the caps allow at once, or the payment has landed after
         # all: then there is enough now, and nobody has to do anything.
         with contextlib.suppress(VeniceError):
-            plan = self._plan(refusal, await self._wallet.balance(), had_usd=balance.usd)
+            plan = self._plan(refusal, await self._balance(), had_usd=balance.usd)
             if plan.act is Act.GO_ON:
                 await self._go_on(plan)
                 return
@@ -178,13 +202,32 @@ class Till:
 
     async def _paid(self, credit: Decimal) -> TopUp:
         try:
-            top_up = await self._wallet.top_up_within(self._policy)
+            top_up = await within(_PAYS_WITHIN, self._wallet.top_up_within(self._policy), clock=self._clock)
         except (TopUpPendingError, TopUpRefusedError) as error:
-            open_until = error.expires_at or self._clock.wall()
-            self._note(lambda tried: tried.paid(credit, open_until=open_until))
+            self._note_payment(credit, open_until=error.expires_at)
             raise
-        self._note(lambda tried: tried.paid(credit))
+        self._note_payment(credit, open_until=-math.inf if top_up else None)
+        if top_up is None:
+            raise TopUpError(
+                f"The top-up did not end within {_PAYS_WITHIN / 60:.0f} minutes. It may have been signed and sent.",
+                usd=self._policy.usd,
+                charge=Charge.UNVERIFIED,
+            )
         return top_up
+
+    def _note_payment(self, credit: Decimal, *, open_until: float | None) -> None:
+        self._payments += 1
+        until = self._clock.wall() if open_until is None else open_until
+        self._note(lambda tried: tried.paid(credit, open_until=until))
+
+    async def _balance(self) -> WalletBalance:
+        balance = await within(_LOOKS_WITHIN, self._wallet.balance(), clock=self._clock)
+        if balance is None:
+            raise VeniceError(
+                f"The wallet's balance did not come within {_LOOKS_WITHIN / 60:.0f} minutes, so nothing was paid.",
+                advice="Look whether the wallet's signer waits for somebody, and at the network.",
+            )
+        return balance
 
     def _plan(self, refusal: Refusal, balance: WalletBalance, *, had_usd: Decimal | None = None) -> Plan:
         # By now others may have been refused as well.

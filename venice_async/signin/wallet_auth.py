@@ -97,6 +97,11 @@ class WalletAuth(Unpicklable):
         return self._wallet.address()
 
     @property
+    def known_address(self) -> str | None:
+        """The same where it costs nothing; None where nothing has asked for it yet."""
+        return self._wallet.known_address
+
+    @property
     def chain(self) -> Chain:
         """Where the wallet lives."""
         return self._wallet.chain
@@ -168,7 +173,7 @@ class WalletAuth(Unpicklable):
         return True
 
     async def _address(self) -> str:
-        known = self._wallet.known_address
+        known = self.known_address
         return known if known is not None else await self._worker.run(self._wallet.address)
 
     def __repr__(self) -> str:
