@@ -195,7 +195,8 @@ class Bank:
             case "moved 504":
                 return self._played(504, {"error": "SETTLEMENT_TIMEOUT", "message": "it may still settle"})
             case int():
-                return self._played(act, {"error": "SOME_CODE", "message": f"said {header}"})
+                code = {400: "INVALID_PAYMENT", 402: "SETTLEMENT_FAILED"}.get(act, "SOME_CODE")
+                return self._played(act, {"error": code, "message": f"said {header}"})
         raise AssertionError(act)
 
     def _move(self, header: str) -> None:

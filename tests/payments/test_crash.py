@@ -172,7 +172,7 @@ class Life:
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world = world
         self.rng = rng
-        world.bank.ahead = rng.choice([0, 0, 0, -200, 200, -4000])
+        world.bank.ahead = rng.choice([0, 0, 0, -55, 55])
 
     async def _pause(self) -> None:
         await self.world.clock.sleep(0.01)

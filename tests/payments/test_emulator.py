@@ -43,20 +43,23 @@ async def test_a_top_up_is_credited(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_wallet_that_keeps_its_key_signs_through_its_callback(tmp_path: Path) -> None:
-    """It is asked once, with a sentence that a person can agree to."""
+    """It is asked for the look at the account, then for the payment, in a sentence that a person can agree to."""
     from eth_account import Account
+    from eth_account.messages import encode_defunct
 
     asked: list[PaymentToSign | SignInToSign] = []
 
     def sign(question: PaymentToSign | SignInToSign) -> bytes:
         asked.append(question)
-        assert isinstance(question, PaymentToSign)
+        if isinstance(question, SignInToSign):
+            return bytes(Account.sign_message(encode_defunct(text=question.message), KEY).signature)
         return bytes(Account.sign_typed_data(KEY, full_message=dict(question.typed_data)).signature)
 
     auth = WalletAuth(address=WalletAuth(KEY).address, signer=sign)
     async with Emulator() as emulator, client(emulator, tmp_path, auth=auth) as venice:
         await venice.wallet.top_up(5, cap_usd=5)
-        (question,) = asked
+        sign_in, question = asked
+        assert isinstance(sign_in, SignInToSign)
         assert question.summary.startswith("Pay 5 USDC from 0xf39Fd6e5")
         assert len(emulator.transfers) == 1
 

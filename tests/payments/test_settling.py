@@ -237,7 +237,7 @@ def test_a_record_that_fails_after_the_payment_was_sent_says_so(answer: object, 
         hidden = world.path.with_name("hidden")
 
         async def breaks(_: str) -> None:
-            if len(world.bank.calls) == 2:
+            if world.signer.asked and not hidden.exists():
                 world.path.rename(hidden)
 
         world.bank.script, world.bank.wait = [answer], breaks
@@ -289,7 +289,7 @@ async def test_a_wallet_that_goes_on_spending_is_not_stuck(world: World) -> None
     began = world.clock.monotonic()
     done = await world.wallet().top_up(10, cap_usd=10)
     assert (done.resumed, states(world)) == (False, ["expired", "settled"])
-    pages = sum(call.name == "wallet_transactions" for call in world.bank.calls[before:])
+    pages = sum(call.name == "wallet_transactions" for call in world.bank.calls[before:]) - 1  # one before it is signed
     assert pages == 21
     assert (world.clock.monotonic() - began) / pages >= 60 / 20 * (pages - 1) / pages
 
@@ -391,7 +391,7 @@ async def test_what_was_only_ever_refused_takes_a_credit_when_it_is_over(world: 
     for _ in range(2):
         with pytest.raises(TopUpRefusedError):
             await world.wallet().top_up(10, cap_usd=10)
-    assert "wallet_transactions" not in {call.name for call in world.bank.calls}
+    assert [call.name for call in world.bank.calls].count("wallet_transactions") == 1
     await world.clock.sleep(500)
     world.bank.dated = False  # so that our clock alone does not end it
     with pytest.raises(TopUpRefusedError):
@@ -469,6 +469,6 @@ async def test_a_refused_payment_that_has_expired_says_that_a_new_one_follows(wo
             await world.wallet().top_up(10, cap_usd=10)
         await world.clock.sleep(pause)
     said = str(caught.value)
-    assert "(SOME_CODE)" in said
+    assert "(INVALID_PAYMENT)" in said
     assert "USDC on Base" not in said
     assert "This payment expired at 2027-01-15 08:05:00 UTC: as soon as the server confirms that" in said

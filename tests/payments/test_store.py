@@ -13,6 +13,7 @@ from payments.bank import ADDRESS, PAYEE
 from venice_async.errors import ConfigurationError, LedgerError, SpendingCapError
 from venice_async.payments.book import default_path
 from venice_async.payments.caps import Limits, Mark, Wish
+from venice_async.payments.makers import this_maker
 from venice_async.payments.payment import MOVES, OPEN, Payment, PaymentState, Purse
 from venice_async.payments.store import Store
 
@@ -209,16 +210,58 @@ def test_what_runs_at_the_same_time_counts(now: float, tmp_path: Path) -> None:
     assert fits(store, 20, Mark(last=2, beside=frozenset({2})), now=now)
 
 
-def test_what_was_left_open_at_another_server_counts_for_a_day(tmp_path: Path) -> None:
-    """An emulator that is gone is not in the way for ever; a signature that took an hour still counts."""
+def test_what_happens_at_another_server_does_not_count(tmp_path: Path) -> None:
+    """An emulator's payments are not in the way of a real server's: neither open nor settled ones."""
     store = Store(tmp_path / "p")
-    at_server(store, "https://one:443", "0x01")
-    mark = store.mark(PURSE)
-    assert not fits(store, 11, mark, now=NOW + 300 + 86_000)
-    assert fits(store, 20, mark, now=NOW + 300 + 86_401)
-    store = Store(tmp_path / "q")
-    store.reserve(Purse(origin="https://one:443", wallet=PURSE.wallet), wish(), now=NOW, stale_after=10**6)
-    assert not fits(store, 11, store.mark(PURSE), now=NOW + 4000)
+    payment = at_server(store, "https://one:443", "0x01")
+    began = store.mark(PURSE)
+    assert began == Mark(last=1)
+    for mark in (began, Mark(last=0), Mark(last=0, beside=frozenset({1}))):
+        assert fits(store, 20, mark)
+    store.move(payment.number, PaymentState.SETTLED, closed_at=NOW)
+    assert fits(store, 20, Mark(last=0, beside=frozenset({1})))
+
+
+def reserved_by(store: Store, maker: str | None) -> Payment:
+    """A payment that this process, or another one, is having signed."""
+    payment = reserved(store)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE payments SET maker = ?", (maker,))
+    return payment
+
+
+def test_what_a_dead_process_reserved_is_void_at_once(tmp_path: Path) -> None:
+    """And what nobody knows the maker of, or another machine's, waits for its time."""
+    maker = this_maker()
+    if maker is None:
+        pytest.skip("this system does not tell processes apart")
+    system, number, _began = maker.split(" ")
+    for name, gone in {f"{system} {number} 1": True, maker: False, "elsewhere 1 1": False, None: False}.items():
+        store = Store(tmp_path / f"{name}".replace("/", "-"))
+        first = reserved_by(store, name)
+        there, is_new = store.reserve(PURSE, wish(), now=NOW + 1, stale_after=60)
+        assert is_new is gone
+        assert (there.number == first.number) is not gone
+        assert store.get(first.number).state is (PaymentState.VOID if gone else PaymentState.RESERVED)
+
+
+def test_a_signed_payment_outlives_its_maker(tmp_path: Path) -> None:
+    """It may have been sent."""
+    store = Store(tmp_path / "p")
+    payment = signed(store)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE payments SET maker = maker || '0'")
+    there, is_new = store.reserve(PURSE, wish(), now=NOW + 10**6, stale_after=60)
+    assert (there.number, is_new) == (payment.number, False)
+
+
+def test_the_lines_that_were_there_are_kept_while_it_is_open(tmp_path: Path) -> None:
+    """None is not the same as no lines."""
+    for known in (None, frozenset[str](), frozenset({"a", "b"})):
+        store = Store(tmp_path / f"{known}")
+        payment = store.move(reserved(store).number, PaymentState.SIGNED, known=known)
+        assert store.get(payment.number).known == known
+        assert store.move(payment.number, PaymentState.EXPIRED).known is None
 
 
 def test_a_refused_write_leaves_the_file_usable(tmp_path: Path) -> None:

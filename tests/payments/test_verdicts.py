@@ -137,8 +137,8 @@ def test_others_keep_the_credit_that_they_were_told_of() -> None:
 @pytest.mark.parametrize(
     ("usd", "at", "found"),
     [("11", 1005, True), ("9.7", 1005, True), ("5", 1005, True), ("20", 1005, True), ("4.99", 1005, False),
-     ("20.01", 1005, False), ("11", 999, False), ("11", 1300 + 3600, True), ("11", 1300 + 3601, False)],
+     ("20.01", 1005, False), ("11", 999, False), ("11", 10**6, True)],
 )  # fmt: skip
 def test_a_credit_after_a_fee_or_a_bonus(usd: str, at: float, found: bool) -> None:
-    """Of about the amount, while the payment was good."""
+    """Of about the amount, and after the payment."""
     assert (altered_credit_of(OURS, [line(at, usd=Decimal(usd))], []) is not None) is found

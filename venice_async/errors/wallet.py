@@ -143,6 +143,8 @@ class UntrustedOfferError(TopUpError):
 class TopUpRefusedError(TopUpError):
     """The server refused the payment: `status` and `code` say why, in its words.
 
+    `charge` is NONE for the codes by which it says that no money moved, and UNVERIFIED for any other no.
+
     It holds a signed authorisation all the same, good until `expires_at` (Unix seconds). Until then the payment
     counts under the caps, and the next top-up sends this same one again instead of signing another.
     """
@@ -157,7 +159,10 @@ class TopUpRefusedError(TopUpError):
 
 
 class TopUpPendingError(TopUpError):
-    """A payment was sent and nobody can tell yet whether it moved money. It may until `expires_at` (Unix seconds)."""
+    """A payment was sent and nobody can tell yet whether it moved money. It may until `expires_at` (Unix seconds).
+
+    With `charge` NONE another program has begun one of `usd` that is not signed yet: it counts until then at most.
+    """
 
     charge = Charge.UNVERIFIED
     transient = True

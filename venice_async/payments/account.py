@@ -19,7 +19,12 @@ T = TypeVar("T")
 MOST_PAGES = 500
 LARGEST_PAGE = 100
 
-_RETRY = Backoff(base=1.0, cap=20.0, max_attempts=4)
+LONGEST_WAIT = 60.0
+"""Seconds for which a server is obeyed that asks for patience; above that the error says how many it wants."""
+
+_RETRY = Backoff(base=1.0, cap=20.0, max_attempts=4, max_elapsed=LONGEST_WAIT)
+_BRIEF = Backoff(base=1.0, cap=2.0, max_attempts=3)
+_BRIEF_WAIT = 5.0
 
 
 class Payer(Protocol):
@@ -50,8 +55,25 @@ class Account:
             raise UnexpectedReplyError("The server told the balance of another wallet.", status=200)
         return balance
 
+    async def newest(self) -> frozenset[str] | None:
+        """The ids of the newest lines, by which later ones are told from them; None where they cannot be had.
+
+        In short, because a payment waits to be signed.
+        """
+        page: WalletPage | None = None
+        with contextlib.suppress(VeniceError):
+            page, _date = await self.page(limit=LARGEST_PAGE, offset=0, read=calls.credits_of, brief=True)
+        ids = frozenset(line.id for line in page.transactions) if page is not None else frozenset()
+        # Older lines behind a page on which none could be read would look like new ones.
+        return ids if ids or (page is not None and not page.has_more) else None
+
     async def page(
-        self, *, limit: int, offset: int, read: Callable[[ReplyHead, bytes], WalletPage] = calls.page_of
+        self,
+        *,
+        limit: int,
+        offset: int,
+        read: Callable[[ReplyHead, bytes], WalletPage] = calls.page_of,
+        brief: bool = False,
     ) -> tuple[WalletPage, float | None]:
         """So many lines, newest first, as `read` reads them; and the server's time as it tells it."""
         call = calls.transactions_call(self._client.base_url, self._address, limit=limit, offset=offset)
@@ -60,7 +82,7 @@ class Account:
         def dated(head: ReplyHead, body: bytes) -> tuple[WalletPage, float | None]:
             return read(head, body), server_time(head)
 
-        return await patiently(self._client, lambda: exchanger.answer(call, Kind.OTHER, dated))
+        return await patiently(self._client, lambda: exchanger.answer(call, Kind.OTHER, dated), brief=brief)
 
     async def lines(self, *, page_size: int) -> AsyncGenerator[WalletTransaction, None]:
         """Every line, newest first; see `Wallet.transactions`."""
@@ -82,9 +104,22 @@ class Account:
         raise UnexpectedReplyError("The wallet's account does not come to an end.", status=200)
 
 
-async def patiently(client: Payer, attempt: Callable[[], Awaitable[T]]) -> T:
-    """A call that costs nothing, tried again on passing trouble."""
-    return await client.again(attempt, _RETRY, safe=lambda error: error.transient)
+async def patiently(client: Payer, attempt: Callable[[], Awaitable[T]], *, brief: bool = False) -> T:
+    """A call that costs nothing, tried again on passing trouble, within a minute or so."""
+    retry, longest = (_BRIEF, _BRIEF_WAIT) if brief else (_RETRY, LONGEST_WAIT)
+
+    def passes(error: VeniceError) -> bool:
+        return error.transient and (getattr(error, "retry_after", None) or 0.0) <= longest
+
+    try:
+        return await client.again(attempt, retry, safe=passes)
+    except VeniceError as error:
+        failure = error.with_traceback(None)
+    asked = getattr(failure, "retry_after", None) or 0.0
+    if asked > LONGEST_WAIT:
+        said = failure.message.rstrip(".")
+        failure.args = (f"{said}. It asks for a pause of {asked:.0f} seconds or more.",)
+    raise failure
 
 
 def is_same(one: str, other: str) -> bool:

@@ -99,6 +99,10 @@ class Book:
         """The payment with what a receipt tells of it and another wallet."""
         return await in_thread(partial(self._store.keep_told, payment.number, **told))
 
+    async def keep_busy(self, payment: Payment, *, busy: bool) -> Payment:
+        """The payment with what the server says of its progress."""
+        return await in_thread(partial(self._store.keep_busy, payment.number, busy=busy))
+
     def __repr__(self) -> str:
         return f"<Book of {self._purse.wallet} at {self._purse.origin}>"
 

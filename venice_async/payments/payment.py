@@ -68,7 +68,16 @@ class Payment:
     state: PaymentState
     created_at: float
     since: float = field(repr=False)
-    """No credit of it can be older than this, by the server's clock."""
+    """No credit of it can be older than this, by the server's clock. It decides only where `known` is None."""
+    known: frozenset[str] | None = field(default=None, repr=False)
+    """The account's newest lines before it was signed, by their ids, while it is open: a credit of it is another one.
+
+    None where the account could not be read then.
+    """
+    busy: bool = False
+    """Whether the server said last that it is at it: then it may credit it long after its time."""
+    maker: str | None = field(default=None, repr=False)
+    """The process that reserved it; see `makers`."""
     expires_at: int | None = None
     nonce: str | None = None
     header: HiddenStr | None = field(default=None, repr=False)

@@ -11,6 +11,7 @@ from venice_async.governor import Kind
 from venice_async.links import check_base_url
 from venice_async.models import TopUpReceipt
 from venice_async.payments.account import Payer, patiently, server_time
+from venice_async.payments.outcomes import unsigned
 from venice_async.payments.payment import Payment
 from venice_async.payments.signing import signature_in
 from venice_async.payments.verdicts import Verdict, verdict_on_error, verdict_on_receipt
@@ -48,10 +49,17 @@ class Bearer:
 
 
 async def offered(client: Payer) -> tuple[tuple[PaymentOption, ...], float | None]:
-    """What the server asks for, and its time. Raises UnexpectedReplyError for anything but an offer."""
+    """What the server asks for, and its time. Raises UnexpectedReplyError for anything but an offer.
+
+    Whatever goes wrong here, nothing was signed, and its error says so.
+    """
     exchanger = _exchanger(client, NoAuth())
     call = calls.top_up_call(check_base_url(client.base_url), payment=None)
-    return await patiently(client, lambda: exchanger.answer(call, Kind.OTHER, _dated_offer, accepted=(402,)))
+    try:
+        return await patiently(client, lambda: exchanger.answer(call, Kind.OTHER, _dated_offer, accepted=(402,)))
+    except VeniceError as error:
+        failure = error.with_traceback(None)
+    raise unsigned(failure)
 
 
 async def posted(client: Payer, payment: Payment) -> Answer:
@@ -76,7 +84,5 @@ def _exchanger(client: Payer, auth: NoAuth | Bearer) -> Exchanger:
 
 def _dated_offer(head: ReplyHead, body: bytes) -> tuple[tuple[PaymentOption, ...], float | None]:
     if head.status != 402:
-        raise UnexpectedReplyError(
-            f"The server answered {head.status} to the question how to pay: nothing was signed.", status=head.status
-        )
+        raise UnexpectedReplyError(f"The server answered {head.status} to the question how to pay.", status=head.status)
     return calls.offer_of(head, body), server_time(head)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
@@ -12,7 +13,7 @@ from venice_async.models import TopUp, TopUpReceipt, WalletTransaction
 from venice_async.payments import verdicts
 from venice_async.payments.account import LARGEST_PAGE, MOST_PAGES, Account, Payer
 from venice_async.payments.book import Book
-from venice_async.payments.outcomes import misplaced, pending, refused, unrecorded
+from venice_async.payments.outcomes import above_the_cap, misplaced, pending, refused, unrecorded
 from venice_async.payments.payment import Payment, PaymentState
 from venice_async.payments.posting import Answer, posted
 from venice_async.payments.verdicts import Verdict
@@ -36,6 +37,17 @@ class _Look:
     others: Sequence[Payment] = ()
     blocked: str = "it was not looked at"
     server_wall: float | None = None
+
+
+def _is_before(line: WalletTransaction, payment: Payment) -> bool:
+    """Whether a line was there before the payment was signed, and with it all that are listed after it."""
+    if payment.known is not None:
+        return line.id in payment.known
+    return line.created_at.timestamp() < payment.since
+
+
+def _margin(payment: Payment) -> float:
+    return verdicts.MARGIN_IN_PROGRESS if payment.busy else verdicts.MARGIN
 
 
 class Settling:
@@ -70,7 +82,7 @@ class Settling:
             answer = await posted(self._client, payment)
             if answer.verdict is Verdict.SETTLED and answer.receipt is not None:
                 return await self._close(payment, answer.receipt, resumed=resumed)
-            doubted = doubted or answer.verdict is not Verdict.REFUSED
+            doubted = doubted or not verdicts.is_documented(answer.error)
             payment = await self._noted(payment, answer)
             if not payment.is_open:  # another process has seen its end
                 return self._end_of(payment, resumed=resumed)
@@ -81,7 +93,7 @@ class Settling:
                 look = await self._look(payment, pages=_FEW_PAGES)  # "in progress" may also mean "done before"
                 line = verdicts.credit_of(payment, look.lines, look.others) if not look.blocked else None
                 if line is not None:
-                    return await self._credited(payment, line, resumed=resumed)
+                    return self._end_of(await self._credited(payment, line), resumed=resumed)
             await self._clock.sleep(pause)
 
     async def _noted(self, payment: Payment, answer: Answer) -> Payment:
@@ -94,7 +106,11 @@ class Settling:
         if receipt is not None:
             told = {"credited_to": receipt.wallet_address, "credited": receipt.credited_usd}
             await self._book.keep_told(payment, payment_id=receipt.payment_id, tx=receipt.transaction, **told)
-        if answer.verdict is not Verdict.REFUSED and payment.state is PaymentState.REFUSED:
+        plainly_refused = verdicts.is_documented(answer.error)
+        busy = not plainly_refused and (payment.busy or answer.verdict is Verdict.IN_PROGRESS)
+        if busy is not payment.busy:
+            payment = await self._book.keep_busy(payment, busy=busy)
+        if not plainly_refused and payment.state is PaymentState.REFUSED:
             return await self._book.move(payment, PaymentState.SIGNED)
         return await self._book.get(payment.number)
 
@@ -112,27 +128,47 @@ class Settling:
 
         While a payment that was only ever refused is good, a credit of its amount is rather somebody else's.
         """
-        late = verdicts.is_over(payment, wall=self._clock.wall(), server_wall=self._clock.wall())
-        look = await self._look(payment) if doubted or late else _Look()
-        if not look.blocked:
-            over = self._is_over(payment, answer, look)
-            line = verdicts.credit_of(payment, look.lines, look.others) if doubted or over else None
-            if line is None and doubted and over:
-                line = verdicts.altered_credit_of(payment, look.lines, look.others)
-            if line is not None:
-                return await self._credited(payment, line, resumed=resumed)
-            if over:
-                return await self._over(payment, resumed=resumed)
+        late, look = self._is_late(payment), _Look()
+        if doubted or late:
+            look = await self._look(payment)
+            ended = await self._ended(payment, look, doubted=doubted)
+            if ended is not None:
+                return self._end_of(ended, resumed=resumed)
         blocked = look.blocked if late else ""
         if answer.verdict is not Verdict.REFUSED:
             raise pending(payment, answer.error, blocked=blocked)
         if not doubted:
             await self._book.move(payment, PaymentState.REFUSED)
-        raise refused(payment, answer.error, blocked=blocked, late=late)
+        raise refused(payment, answer.error, blocked=blocked, late=late, doubted=doubted)
 
-    def _is_over(self, payment: Payment, answer: Answer, look: _Look) -> bool:
-        margin = verdicts.MARGIN if answer.verdict is not Verdict.IN_PROGRESS else verdicts.MARGIN_IN_PROGRESS
-        return verdicts.is_over(payment, wall=self._clock.wall(), server_wall=look.server_wall, margin=margin)
+    async def unsent(self, payment: Payment, *, cap: Decimal) -> TopUp | None:
+        """What became of an open payment that may not be sent by this call; None where it is over, as above.
+
+        Raises TopUpPendingError where that is not known yet.
+        """
+        look = await self._look(payment)
+        doubted = payment.state is PaymentState.SIGNED
+        ended = await self._ended(payment, look, doubted=doubted)
+        if ended is not None:
+            return self._end_of(ended, resumed=True)
+        over_at = (payment.expires_at or payment.created_at) + _margin(payment)
+        blocked = look.blocked if self._is_late(payment) else ""
+        raise above_the_cap(payment, cap=cap, over_at=over_at, blocked=blocked)
+
+    async def _ended(self, payment: Payment, look: _Look, *, doubted: bool) -> Payment | None:
+        """The payment in its last state, where the account and the clock tell it; None where it stays open."""
+        if look.blocked:
+            return None
+        over = verdicts.is_over(payment, wall=self._clock.wall(), server_wall=look.server_wall, margin=_margin(payment))
+        line = verdicts.credit_of(payment, look.lines, look.others) if doubted or over else None
+        if line is None and doubted and over:
+            line = verdicts.altered_credit_of(payment, look.lines, look.others)
+        if line is not None:
+            return await self._credited(payment, line)
+        return await self._over(payment) if over else None
+
+    def _is_late(self, payment: Payment) -> bool:
+        return verdicts.is_over(payment, wall=self._clock.wall(), server_wall=self._clock.wall())
 
     async def _look(self, payment: Payment, *, pages: int = MOST_PAGES) -> _Look:
         """The account's lines since the payment. What cannot be read proves nothing."""
@@ -151,15 +187,15 @@ class Settling:
             lines.update({line.id: line for line in page.transactions})
             count = len(page.transactions) + page.left_out
             offset += count
-            reached = any(line.created_at.timestamp() < payment.since for line in page.transactions)
+            reached = any(_is_before(line, payment) for line in page.transactions)
             if reached or not page.has_more or not count:
                 return _Look(lines=tuple(lines.values()), others=others, blocked="", server_wall=server_wall)
         return _Look(blocked=blocked or "it cannot be read")
 
-    async def _credited(self, payment: Payment, line: WalletTransaction, *, resumed: bool) -> TopUp | None:
+    async def _credited(self, payment: Payment, line: WalletTransaction) -> Payment:
         """Record that the account shows the payment."""
         facts = {"line": line.id, "balance": line.balance_after_usd, "credited": line.usd, "credited_to": None}
-        return self._end_of(await self._recorded(payment, facts, late=False), resumed=resumed)
+        return await self._recorded(payment, facts, late=False)
 
     async def _close(self, payment: Payment, receipt: TopUpReceipt, *, resumed: bool) -> TopUp | None:
         """Record what a receipt says."""
@@ -167,10 +203,10 @@ class Settling:
         facts |= {"credited": receipt.credited_usd, "credited_to": None}
         return self._end_of(await self._recorded(payment, facts, late=True), resumed=resumed)
 
-    async def _over(self, payment: Payment, *, resumed: bool) -> TopUp | None:
+    async def _over(self, payment: Payment) -> Payment:
         """Record that it cannot be credited any more, or not here: by its own word the server took that one."""
         state = PaymentState.EXPIRED if payment.credited_to is None else PaymentState.SETTLED
-        return self._end_of(await self._book.move(payment, state, closed_at=self._clock.wall()), resumed=resumed)
+        return await self._book.move(payment, state, closed_at=self._clock.wall())
 
     async def _recorded(self, payment: Payment, facts: dict[str, Any], *, late: bool) -> Payment:
         closed_at = self._clock.wall()

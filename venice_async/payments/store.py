@@ -4,6 +4,7 @@ Payments are rare, and a step that leaves nothing behind needs nobody to close i
 """
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from venice_async.auth import HiddenStr
 from venice_async.errors import LedgerError
 from venice_async.ledger.place import Place, found_or_made
 from venice_async.payments.caps import DAY, Mark, Taken, Wish
+from venice_async.payments.makers import is_gone, this_maker
 from venice_async.payments.payment import MOVES, OPEN, Payment, PaymentState, Purse
 
 _T = TypeVar("_T")
@@ -29,7 +31,7 @@ BUSY_TIMEOUT = 60.0
 
 _COLUMNS = (
     "n, origin, wallet, units, pay_to, automatic, state, created_at, since, expires_at, nonce, header, "
-    "payment_id, tx, line, balance, credited, credited_to, closed_at"
+    "payment_id, tx, line, balance, credited, credited_to, closed_at, known, maker, busy"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM payments"
 _OPEN_STATES = ", ".join(f"'{state.value}'" for state in PaymentState if state in OPEN)
@@ -38,9 +40,10 @@ _TABLES = (
     """CREATE TABLE payments (n INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, wallet TEXT NOT NULL,
     units INTEGER NOT NULL CHECK (units > 0), pay_to TEXT NOT NULL, automatic INTEGER NOT NULL, state TEXT NOT NULL,
     created_at REAL NOT NULL, since REAL NOT NULL, expires_at INTEGER, nonce TEXT UNIQUE, header TEXT,
-    payment_id TEXT, tx TEXT, line TEXT, balance TEXT, credited TEXT, credited_to TEXT, closed_at REAL) STRICT""",
+    payment_id TEXT, tx TEXT, line TEXT, balance TEXT, credited TEXT, credited_to TEXT, closed_at REAL,
+    known TEXT, maker TEXT, busy INTEGER NOT NULL DEFAULT 0) STRICT""",
     f"CREATE UNIQUE INDEX one_open ON payments (origin, wallet) WHERE state IN ({_OPEN_STATES})",
-    "CREATE INDEX of_wallet ON payments (wallet, n)",
+    "CREATE INDEX of_purse ON payments (origin, wallet, n)",
 )
 
 
@@ -51,12 +54,13 @@ class Store:
         self.path = path
 
     def mark(self, purse: Purse) -> Mark:
-        """What is on record now, for a call that begins: the highest number, and those of this wallet that are open."""
+        """What is on record now, for a call that begins: the highest number, and those of this purse that are open."""
 
         def read(connection: sqlite3.Connection) -> Mark:
             (last,) = connection.execute("SELECT coalesce(max(n), 0) FROM payments").fetchone()
-            query = f"SELECT n FROM payments WHERE wallet = ? AND state IN ({_OPEN_STATES})"
-            return Mark(last=last, beside=frozenset(n for (n,) in connection.execute(query, (purse.wallet,))))
+            query = f"SELECT n FROM payments WHERE origin = ? AND wallet = ? AND state IN ({_OPEN_STATES})"
+            there = connection.execute(query, (purse.origin, purse.wallet))
+            return Mark(last=last, beside=frozenset(n for (n,) in there))
 
         return self._do(read)
 
@@ -87,22 +91,23 @@ class Store:
     def reserve(self, purse: Purse, wish: Wish, *, now: float, stale_after: float) -> tuple[Payment, bool]:
         """A new payment that counts from now on, and True; or the one that is open already, and False.
 
-        One that was reserved and not signed within `stale_after` seconds belongs to nobody any more: it is void.
+        One that was reserved and not signed within `stale_after` seconds, or by a process that has ended, belongs to
+        nobody any more: it is void.
         Raises SpendingCapError where it does not fit under the caps.
         """
 
         def add(connection: sqlite3.Connection) -> tuple[Payment, bool]:
             there = _open_payment(connection, purse)
-            if there is not None and there.is_stale(now=now, after=stale_after):
+            if there is not None and _is_nobodys(there, now=now, after=stale_after):
                 _move(connection, there, PaymentState.VOID, closed_at=now)
             elif there is not None:
                 return there, False
             _check(connection, purse, wish, now)
             made = connection.execute(
-                "INSERT INTO payments (origin, wallet, units, pay_to, automatic, state, created_at, since)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO payments (origin, wallet, units, pay_to, automatic, state, created_at, since, maker)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (purse.origin, purse.wallet, wish.units, wish.pay_to, int(wish.limits.policy is not None),
-                 PaymentState.RESERVED.value, now, wish.since),
+                 PaymentState.RESERVED.value, now, wish.since, this_maker()),
             )  # fmt: skip
             return _one(connection, int(made.lastrowid or 0)), True
 
@@ -129,6 +134,15 @@ class Store:
             there = _one(connection, number)
             if there.is_open and there.credited_to is None:
                 _change(connection, number, told)
+            return _one(connection, number)
+
+        return self._do(keep, write=True)
+
+    def keep_busy(self, number: int, *, busy: bool) -> Payment:
+        """Keep whether the server is at it; nothing moves."""
+
+        def keep(connection: sqlite3.Connection) -> Payment:
+            _change(connection, number, {"busy": int(busy)})
             return _one(connection, number)
 
         return self._do(keep, write=True)
@@ -206,19 +220,15 @@ def _check(connection: sqlite3.Connection, purse: Purse, wish: Wish, now: float)
         query = f"SELECT coalesce(sum(units), 0), coalesce(sum({lost}), 0) FROM payments WHERE {where}"
         return Taken(*connection.execute(query, values).fetchone())
 
-    # Whatever may have left the wallet counts, wherever it was sent: the cap is for the wallet.
-    mark = wish.mark
-    # Only what was left open at another server, an emulator say, is looked at by the clock, and that with a day's
-    # patience: it would be in the way for ever.
-    alive = f"state IN ({_OPEN_STATES}) AND (origin = ? OR coalesce(expires_at, created_at) > ?)"
+    # A cap is for one wallet at one server: what an emulator has left open must not stand in a real one's way.
+    mine, mark = (purse.origin, purse.wallet), wish.mark
     numbers = ", ".join("?" * len(mark.beside))
+    alive = f"n IN ({numbers}) AND state IN ('settled', {_OPEN_STATES})"
     at_once = taken(
-        f"wallet = ? AND (n > ? AND state != 'void' OR n IN ({numbers}) AND (state = 'settled' OR {alive}))",
-        *(purse.wallet, mark.last, *mark.beside, purse.origin, now - DAY),
+        f"origin = ? AND wallet = ? AND (n > ? AND state != 'void' OR {alive})", *mine, mark.last, *mark.beside
     )
     # What has expired counts here too: that it moved nothing is only the server's word, and nobody looks on.
     automatic = "origin = ? AND wallet = ? AND automatic = 1 AND state != 'void'"
-    mine = (purse.origin, purse.wallet)
     wish.limits.check(
         wish.units,
         at_once=at_once,
@@ -226,6 +236,10 @@ def _check(connection: sqlite3.Connection, purse: Purse, wish: Wish, now: float)
         of_day=lambda: taken(f"{automatic} AND created_at > ?", *mine, now - DAY),
         ever=lambda: taken(automatic, *mine),
     )
+
+
+def _is_nobodys(payment: Payment, *, now: float, after: float) -> bool:
+    return payment.is_stale(now=now, after=after) or (payment.state is PaymentState.RESERVED and is_gone(payment.maker))
 
 
 def _open_payment(connection: sqlite3.Connection, purse: Purse) -> Payment | None:
@@ -258,7 +272,7 @@ def _moved(
 def _move(connection: sqlite3.Connection, payment: Payment, state: PaymentState, **changes: Any) -> None:
     values: dict[str, Any] = {"state": state.value, **changes}
     if state not in OPEN:
-        values["header"] = None
+        values |= {"header": None, "known": None}
     _change(connection, payment.number, values)
 
 
@@ -270,12 +284,14 @@ def _change(connection: sqlite3.Connection, number: int, values: Mapping[str, An
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, frozenset):
+        return json.dumps(sorted(value))
     return str.__str__(value) if isinstance(value, HiddenStr) else value
 
 
 def _payment(row: Sequence[Any]) -> Payment:
     (number, origin, wallet, units, pay_to, automatic, state, created_at, since, expires_at, nonce, header,
-     payment_id, transaction, line, balance, credited, credited_to, closed_at) = row  # fmt: skip
+     payment_id, transaction, line, balance, credited, credited_to, closed_at, known, maker, busy) = row  # fmt: skip
     return Payment(
         number=number,
         origin=origin,
@@ -296,4 +312,7 @@ def _payment(row: Sequence[Any]) -> Payment:
         credited_usd=None if credited is None else Decimal(credited),
         credited_to=credited_to,
         closed_at=closed_at,
+        known=None if known is None else frozenset(json.loads(known)),
+        maker=maker,
+        busy=bool(busy),
     )

@@ -14,14 +14,16 @@ from typing import Protocol
 
 from attrs import evolve
 
-from venice_async.errors import Charge, SignerError, TopUpError, TopUpPendingError, TopUpRefusedError, VeniceError
+from venice_async.errors import SignerError, TopUpError, TopUpPendingError, TopUpRefusedError, VeniceError
 from venice_async.models import TopUp
-from venice_async.payments.account import Payer
+from venice_async.payments.account import Account, Payer
 from venice_async.payments.book import Book, in_thread
 from venice_async.payments.caps import Limits, Mark, Wish
 from venice_async.payments.crowd import Call, Crowd
+from venice_async.payments.makers import is_gone
 from venice_async.payments.offers import chosen
-from venice_async.payments.payment import Payment, PaymentState
+from venice_async.payments.outcomes import check_clock, reserved_elsewhere
+from venice_async.payments.payment import Payment, PaymentState, usd_of
 from venice_async.payments.posting import offered
 from venice_async.payments.settling import PAUSE, Settling
 from venice_async.payments.signing import Draft, drafted, header_of
@@ -34,10 +36,10 @@ SETTLED_WITHIN = 120.0
 
 _STALE_AFTER = 60.0
 """Seconds beside the time for signing after which a reserved payment is nobody's."""
-_UNDATED = 3600.0
-"""Seconds that a credit may seem to be older than its payment, where the server's clock is not known."""
-_DATED = 10.0
-"""The same where it is known: the machines of one server may differ by seconds."""
+_OLDER = 3600.0
+"""Seconds that a credit may seem to be older than its payment, where only instants tell them apart."""
+_LOOKED_WITHIN = 60.0
+"""Seconds for the look at the account before a signature: a signer of one's own is asked for a sign-in there."""
 
 
 class PaymentSigner(Protocol):
@@ -67,6 +69,7 @@ class TopUps:
         self._clock = client.clock
         self._auth = auth
         self._book = book
+        self._account = Account(client, auth.address)
         self._settling = Settling(client, book, address=auth.address, rng=rng, settled_within=settled_within)
         self._signing_within = signing_within
         self._settled_within = settled_within
@@ -102,7 +105,7 @@ class TopUps:
 
     async def _pay(self, call: Call, mark: Mark, units: int, limits: Limits) -> TopUp:
         while True:
-            finished = await self._finished()
+            finished = await self._finished(limits)
             if finished is not None:
                 return finished
             wish = Wish(units=units, limits=limits, mark=call.earlier(mark))
@@ -125,31 +128,29 @@ class TopUps:
             )
         return settled
 
-    async def _finished(self) -> TopUp | None:
-        """What came of the payment that was open; None where there is none any more."""
+    async def _finished(self, limits: Limits) -> TopUp | None:
+        """What came of the payment that was open; None where there is none any more. One above the cap is not sent."""
         payment = await self._book.open_payment()
         if payment is not None and payment.state is PaymentState.RESERVED:
             payment = await self._signed_elsewhere(payment)
         if payment is None:
             return None
         self._crowd.works_on(payment.number)
+        if payment.units > limits.cap:
+            return await self._settling.unsent(payment, cap=usd_of(limits.cap))
         return await self._settling.settled(payment, resumed=True)
 
     async def _signed_elsewhere(self, payment: Payment) -> Payment | None:
         """Another process is about to sign: the payment when it has, None when it will not or has even finished."""
         deadline = self._clock.monotonic() + self._settled_within
         while payment.state is PaymentState.RESERVED:
-            if payment.is_stale(now=self._clock.wall(), after=self._stale_after):
+            gone = await in_thread(partial(is_gone, payment.maker))
+            if gone or payment.is_stale(now=self._clock.wall(), after=self._stale_after):
                 await self._book.give_up(payment, now=self._clock.wall())
                 payment = await self._book.get(payment.number)
                 break
             if self._clock.monotonic() >= deadline:
-                raise TopUpPendingError(
-                    "Another program is having a top-up of this wallet signed, and is not done.",
-                    usd=payment.usd,
-                    charge=Charge.NONE,
-                    advice="Let it finish, then call top_up again.",
-                )
+                raise reserved_elsewhere(payment, until=payment.created_at + self._stale_after)
             await self._clock.sleep(PAUSE)
             payment = await self._book.get(payment.number)
         return payment if payment.is_open else None
@@ -163,8 +164,11 @@ class TopUps:
         options, server_wall = await offered(self._client)
         offer = chosen(options, wallet=self._auth.address, units=units, cap=limits.cap)
         now = self._clock.wall()
-        draft = await in_thread(partial(drafted, offer, units=units, address=self._auth.address, wall=now))
-        return draft, (now - _UNDATED if server_wall is None else server_wall - _DATED)
+        check_clock(wall=now, server_wall=server_wall, seconds=offer.seconds)
+        # By the clock that is behind: what is good for longer than the offer says may be refused.
+        wall = now if server_wall is None else min(now, server_wall)
+        draft = await in_thread(partial(drafted, offer, units=units, address=self._auth.address, wall=wall))
+        return draft, wall - _OLDER
 
     async def _signed(self, payment: Payment, draft: Draft) -> Payment:
         """The payment, signed and recorded; void again where that does not come about."""
@@ -172,12 +176,18 @@ class TopUps:
         signed: Payment | None = None
         header = None
         try:
+            known = await self._known()
             signature = await self._signature(draft.question)
             header = await in_thread(partial(header_of, draft, signature))
             if self._clock.wall() >= draft.valid_before:
                 raise SignerError("The signature came so late that the payment had expired: nothing was sent.")
             signed = await self._book.move(
-                payment, PaymentState.SIGNED, header=header, nonce=draft.nonce, expires_at=draft.valid_before
+                payment,
+                PaymentState.SIGNED,
+                header=header,
+                nonce=draft.nonce,
+                expires_at=draft.valid_before,
+                known=known,
             )
         finally:
             if signed is None:
@@ -186,6 +196,13 @@ class TopUps:
         if signed.state is not PaymentState.SIGNED:
             raise SignerError("The signature came after another program had given this payment up: nothing was sent.")
         return signed
+
+    async def _known(self) -> frozenset[str] | None:
+        """The account's lines of before, while nobody else can pay: the reserved payment keeps its place."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOKED_WITHIN):  # real seconds, as for a signature
+                return await self._account.newest()
+        return None
 
     async def _signature(self, question: PaymentToSign) -> str:
         with contextlib.suppress(TimeoutError):

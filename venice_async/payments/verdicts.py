@@ -12,10 +12,18 @@ from venice_async.wire.wallet import TOP_UP
 MARGIN = 120
 """Seconds after a payment's last instant from which on it counts as over: clocks and chains are not exact."""
 MARGIN_IN_PROGRESS = 3600
-"""The same while the server says that it is at it."""
+"""The same where the server said last that it is at it."""
 MARGIN_UNDATED = 86_400
 """The same where the server does not tell its time: our clock alone may be wrong by hours, and a day is only a wait."""
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 415, 422})
+_REFUSAL_CODES = frozenset(
+    {
+        "INVALID_PAYMENT_FORMAT", "INVALID_PAYMENT", "UNSUPPORTED_NETWORK", "INVALID_PAYMENT_RECIPIENT",
+        "UNSUPPORTED_TOKEN", "UNSUPPORTED_SCHEME", "INVALID_AMOUNT", "INVALID_PAYMENT_PAYER", "AMOUNT_TOO_LOW",
+        "AMOUNT_TOO_HIGH", "PAYMENT_VERIFICATION_FAILED", "SETTLEMENT_FAILED",
+    }
+)  # fmt: skip
+"""With these the server says that it moved nothing (vendor's notes). Any other no may be that of a page in between."""
 _SAME = Decimal("0.01")
 """US dollars: the account may be kept in cents."""
 
@@ -42,6 +50,11 @@ def verdict_on_error(error: VeniceError) -> Verdict:
     return Verdict.DOUBT
 
 
+def is_documented(error: VeniceError | None) -> bool:
+    """Whether a refusal has a code by which the server says that it moved nothing."""
+    return isinstance(error, APIStatusError) and error.status in {400, 402} and error.code in _REFUSAL_CODES
+
+
 def verdict_on_receipt(receipt: TopUpReceipt, payment: Payment) -> Verdict:
     """Whether a receipt is for this payment: it names this wallet.
 
@@ -64,7 +77,7 @@ def is_over(payment: Payment, *, wall: float, server_wall: float | None, margin:
 def credit_of(
     payment: Payment, lines: Iterable[WalletTransaction], others: Sequence[Payment]
 ) -> WalletTransaction | None:
-    """The account's line that credits this payment, if there is one: a top-up of its amount, not older than it.
+    """The account's line that credits this payment, if there is one: a top-up of its amount that came after it.
 
     `others` are the payments of the same wallet that ended: each takes the line that is its own, so that this payment
     is not taken for landed by another's credit.
@@ -76,29 +89,35 @@ def credit_of(
 def altered_credit_of(
     payment: Payment, lines: Iterable[WalletTransaction], others: Sequence[Payment]
 ) -> WalletTransaction | None:
-    """The line that may credit this payment after a fee or a bonus: from half to twice its amount, while it was good.
+    """The line that may credit this payment after a fee or a bonus: the first one from half to twice its amount.
 
     For a payment that would be given up otherwise: to think that it landed is better than to pay it again.
     """
-    until = payment.since + ((payment.expires_at or payment.created_at) - payment.created_at) + MARGIN_IN_PROGRESS
-    fitting = [
-        line
-        for line in _free(payment, lines, others)
-        if payment.usd / 2 <= line.usd <= payment.usd * 2 and line.created_at.timestamp() <= until
-    ]
+    fitting = [line for line in _free(payment, lines, others) if payment.usd / 2 <= line.usd <= payment.usd * 2]
     return min(fitting, key=lambda line: line.created_at, default=None)
 
 
 def _free(payment: Payment, lines: Iterable[WalletTransaction], others: Sequence[Payment]) -> list[WalletTransaction]:
-    """The account's top-ups that are not older than this payment, without those that are another's."""
-    free = [line for line in lines if line.kind == TOP_UP]
-    known = {other.line for other in others if other.line is not None}
-    free = [line for line in free if line.id not in known]
+    """The account's top-ups that came after this payment was made, without those that are another's.
+
+    What came after is told by its id, whatever its stamp. Only where the account could not be read beforehand do
+    instants decide.
+    """
+    claimed = {other.line for other in others if other.line is not None}
+    free = [line for line in lines if line.kind == TOP_UP and line.id not in claimed]
     for other in others:
-        if other.state is PaymentState.SETTLED and other.line is None:
+        if other.state is PaymentState.SETTLED and other.line is None and not _was_before(other, payment):
             own = _line_of(other, free, payment)
             free = [line for line in free if line is not own]
+    if payment.known is not None:
+        return [line for line in free if line.id not in payment.known]
     return [line for line in free if line.created_at.timestamp() >= payment.since]
+
+
+def _was_before(other: Payment, payment: Payment) -> bool:
+    """Whether the other's credit is surely among the lines that were there before this payment was signed."""
+    ended = other.closed_at if other.closed_at is not None else other.created_at
+    return payment.known is not None and ended < payment.created_at
 
 
 def _line_of(settled: Payment, lines: Sequence[WalletTransaction], later: Payment) -> WalletTransaction | None:

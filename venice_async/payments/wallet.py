@@ -114,21 +114,26 @@ class Wallet:
         """Buy credit with USDC on Base (`POST /x402/top-up`). **This moves real money, and there is no undo.**
 
         `usd` is what is paid, in US dollars with six decimals at most. `cap_usd` bounds what this call signs together
-        with all other top-ups of this wallet that run at the same time, in any program with the same record; each of
-        several calls in a row has all of it. There is no top-up without a cap.
+        with all other top-ups of this wallet at this server that run at the same time, in any program with the same
+        record; each of several calls in a row has all of it. There is no top-up without a cap.
 
         An earlier payment whose outcome is open is finished first: it is sent again as it is, and when it is
-        credited it is what this call gives (`resumed`), whatever its amount; then nothing new is signed. Only when
-        that one has expired, and the account shows no credit of it, is another signed. So call it again after any
-        error, and after a crash: it never pays twice.
+        credited it is what this call gives (`resumed`), whatever its amount; then nothing new is signed. One above
+        `cap_usd` is not sent again: it is only looked for in the account. Only when the earlier one has expired, and
+        the account shows no credit of it, is another signed. So call it again after any error, and after a crash: it
+        never pays twice.
+
+        Before a payment is signed the account is read once, which is free and takes a sign-in: what is credited later
+        is told from what was there by that, and not by clocks. Where it cannot be read, instants have to do.
 
         Cancelled, it leaves nothing signed, or an open payment that counts and that the next call finishes.
 
         Raises InvalidRequestError for amounts that cannot be, SpendingCapError above the cap, UntrustedOfferError
-        where the server asks for anything but USDC on Base on the documented terms, SignerError where the wallet does
-        not sign, ConfigurationError for a Solana wallet and without the libraries, LedgerError with `charge` NONE where
-        the record cannot be read or written: in all these cases nothing new was signed and sent. TopUpRefusedError
-        and TopUpPendingError leave the payment open, and it counts until it is settled or has expired; so does a
+        where the server asks for anything but USDC on Base on the documented terms, TopUpError where this machine's
+        clock and the server's are more than a minute apart, SignerError where the wallet does not sign,
+        ConfigurationError for a Solana wallet and without the libraries, LedgerError with `charge` NONE where the
+        record cannot be read or written: in all these cases nothing new was signed and sent. TopUpRefusedError and
+        TopUpPendingError leave the payment open, and it counts until it is settled or has expired; so does a
         LedgerError with another `charge`, whose `usd` and `expires_at` tell of it. Where another amount is credited
         than was paid, `credited_usd` and `difference` of what this gives say so.
         """
