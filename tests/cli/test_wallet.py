@@ -24,7 +24,7 @@ from venice_async.cli.wallet import _cells, _lines, rows_wanted
 from venice_async.cli.wallet_top_up import TopUpOrder, _question, _report, _way_on, top_up
 from venice_async.cli.words import moment
 from venice_async.emulator import DropFault, Emulator, StatusFault, in_background
-from venice_async.errors import ConfigurationError, TopUpPendingError, TopUpRefusedError, WalletBalanceError
+from venice_async.errors import Charge, ConfigurationError, TopUpPendingError, TopUpRefusedError, WalletBalanceError
 from venice_async.models import TopUp, WalletBalance, WalletTransaction
 from venice_async.payments import Payment, PaymentState
 from venice_async.signin import Chain
@@ -241,6 +241,7 @@ def test_a_question_names_every_amount_that_a_yes_may_move(
     [
         (TopUpPendingError("x", usd=Decimal(50), expires_at=1000.0), "To finish it: venice-async wallet top-up 50"),
         (TopUpPendingError("x"), "To finish it: venice-async wallet top-up 6 --cap 6"),
+        (TopUpPendingError("x", charge=Charge.NONE, expires_at=1000.0), "Nothing was signed here. Type the same"),
         (TopUpRefusedError("x", usd=Decimal(50)), "To send this one again: venice-async wallet top-up 50"),
         (TopUpRefusedError("x", usd=Decimal(50), expires_at=1000.0), "the next top-up signs a new one"),
         (TopUpRefusedError("x", usd=Decimal(50), expires_at=9e9), "To drop it, wait: a new one can be signed from 22"),

@@ -136,10 +136,19 @@ class TestParse:
 
 class TestToJson:
     @pytest.mark.parametrize(
-        "value", [float("nan"), float("inf"), pytest.param(object(), id="object"), {1, 2}, b"bytes", Decimal("1.5"), {(1, 2): 3},
-         pytest.param({"a": [object()]}, id="object within")],
+        "value",
+        [
+            float("nan"),
+            float("inf"),
+            pytest.param(object(), id="object"),
+            {1, 2},
+            b"bytes",
+            Decimal("1.5"),
+            {(1, 2): 3},
+            pytest.param({"a": [object()]}, id="object within"),
+        ],
         ids=repr,
-    )  # fmt: skip
+    )
     def test_what_json_cannot_hold_is_refused_by_our_own_error(self, value: object) -> None:
         """A wrong value in `extra` is an invalid request, not a crash of whoever sends it."""
         with pytest.raises(InvalidRequestError) as caught:

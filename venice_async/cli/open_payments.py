@@ -6,17 +6,20 @@ from typing import Any
 from venice_async.cli.options import ServerOptions
 from venice_async.cli.words import instant, moment, money
 from venice_async.payments import Payment, PaymentState
-from venice_async.payments.verdicts import MARGIN
+from venice_async.payments.verdicts import MARGIN, MARGIN_IN_PROGRESS
 
 
-def renewed_at(expires_at: float | None) -> float | None:
-    """Unix seconds from which on another payment can be signed in the place of one that expires at this instant."""
-    return None if expires_at is None else expires_at + MARGIN
+def renewed_at(expires_at: float | None, *, busy: bool = False) -> float | None:
+    """Unix seconds from which on another payment can be signed in the place of one that expires at this instant.
+
+    Later where the server said that it is `busy` with it.
+    """
+    return None if expires_at is None else expires_at + (MARGIN_IN_PROGRESS if busy else MARGIN)
 
 
 def is_over(payment: Payment, now: float) -> bool:
     """Whether the next top-up need not send it again: it looks whether it was credited, or signs a new one."""
-    after = renewed_at(payment.expires_at)
+    after = renewed_at(payment.expires_at, busy=payment.busy)
     return after is not None and now > after
 
 
@@ -24,7 +27,7 @@ def payment_words(payment: Payment, now: float) -> str:
     """An open payment on one line."""
     refused = payment.state is PaymentState.REFUSED
     told = f"{money(payment.usd)}, signed, {'refused by the server' if refused else 'outcome open'}"
-    after = renewed_at(payment.expires_at)
+    after = renewed_at(payment.expires_at, busy=payment.busy)
     if after is None:
         return told
     if now > after:
@@ -55,5 +58,5 @@ def payment_document(payment: Payment) -> dict[str, Any]:
         "state": payment.state.value,
         "created_at": instant(payment.created_at),
         "expires_at": instant(payment.expires_at),
-        "new_one_from": instant(renewed_at(payment.expires_at)),
+        "new_one_from": instant(renewed_at(payment.expires_at, busy=payment.busy)),
     }

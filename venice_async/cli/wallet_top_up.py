@@ -17,7 +17,7 @@ from venice_async.cli.terminal import Terminal, error_document
 from venice_async.cli.wallet import client_of
 from venice_async.cli.words import moment, money
 from venice_async.client import VeniceClient
-from venice_async.errors import ConfigurationError, TopUpPendingError, TopUpRefusedError
+from venice_async.errors import Charge, ConfigurationError, TopUpPendingError, TopUpRefusedError
 from venice_async.models import TopUp, WalletBalance
 from venice_async.payments import Payment
 from venice_async.payments.caps import MOST_USD
@@ -102,6 +102,9 @@ def _agreed(question: str, terminal: Terminal) -> bool:
 def _way_on(failure: TopUpPendingError | TopUpRefusedError, order: TopUpOrder) -> str:
     """What to type while the payment is open. Its own amount: it may be the one of an earlier command."""
     command = finishing(failure.usd or order.usd, order.server)
+    if isinstance(failure, TopUpPendingError) and failure.charge is Charge.NONE:  # another program has it signed
+        until = "" if failure.expires_at is None else f", at the latest from {moment(failure.expires_at)} on"
+        return f"Nothing was signed here. Type the same command again when that program is done{until}."
     if isinstance(failure, TopUpPendingError):
         return f"To finish it: {command} (sends the same payment again, signs nothing new)"
     after = renewed_at(failure.expires_at)
