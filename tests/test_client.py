@@ -534,6 +534,12 @@ def busiest_minute(instants: list[float]) -> int:
     return most
 
 
+def asked(auth: WalletAuth) -> WalletAuth:
+    """A wallet whose address has been looked at."""
+    assert auth.address
+    return auth
+
+
 @pytest.mark.anyio
 class TestConfiguration:
     async def test_the_environment_has_key_and_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -634,13 +640,14 @@ class TestConfiguration:
         [
             (ApiKeyAuth(canaries.KEY), "API key"),
             (NoAuth(), "no credential"),
-            (WalletAuth(WALLET_KEY), "wallet 0xf39F...2266"),
-            (WalletAuth(address=WALLET_ADDRESS, signer=lambda _: ""), "wallet 0xf39F...2266"),
+            (WalletAuth(WALLET_KEY), "wallet"),
+            (asked(WalletAuth(WALLET_KEY)), "wallet 0xf39F...2266"),
+            (asked(WalletAuth(address=WALLET_ADDRESS, signer=lambda _: "")), "wallet 0xf39F...2266"),
         ],
-        ids=["key", "none", "wallet", "signer"],
+        ids=["key", "none", "unused", "wallet", "signer"],
     )
     async def test_the_repr_says_who_pays(self, auth: Auth, payer: str) -> None:
-        """In a few words, none of them secret."""
+        """In a few words, none of them secret; the address where it is known already."""
         async with VeniceClient(auth=auth, base_url="https://api.venice.ai/api/v1") as venice:
             shown = repr(venice)
         assert shown.startswith(f"<VeniceClient https://api.venice.ai/api/v1 by {payer} <Governor")
