@@ -31,44 +31,21 @@ def test_importing_it_is_cheap() -> None:
     assert ran.stdout.strip() == "[]"
 
 
+COMMANDS = (
+    "demo", "emulator", "generate", "jobs", "models", "quote", "reconcile", "release", "resolve", "resume", "unknown",
+    "wallet",
+)  # fmt: skip
+
+
 def test_help_names_every_command() -> None:
     """Without a command the help is shown, and it names all of them."""
     ran = python("-m", "venice_async")
     assert ran.returncode == 0
-    for command in (
-        "demo",
-        "emulator",
-        "generate",
-        "jobs",
-        "models",
-        "quote",
-        "reconcile",
-        "release",
-        "resolve",
-        "resume",
-        "unknown",
-        "wallet",
-    ):
+    for command in COMMANDS:
         assert command in ran.stdout
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "demo",
-        "emulator",
-        "generate",
-        "jobs",
-        "models",
-        "quote",
-        "reconcile",
-        "release",
-        "resolve",
-        "resume",
-        "unknown",
-        "wallet",
-    ],
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every command tells its options."""
     assert main([command, "--help"]) == 0
